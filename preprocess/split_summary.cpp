@@ -1,0 +1,59 @@
+#include "preprocess/split_summary.h"
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "base/error.h"
+#include "preprocess/table.h"
+
+namespace mosaic {
+
+SplitSummary summarize(const ShardSet& shards) {
+  SplitSummary s;
+  s.split = shards.split();
+  s.fingerprint = shards.fingerprint();
+  s.images = shards.size();
+  s.classes = static_cast<std::int64_t>(shards.class_names().size());
+  s.shards = shards.shard_count();
+  s.min_side = std::numeric_limits<int>::max();
+  std::vector<std::int64_t> per_class(shards.class_names().size(), 0);
+  for (std::int64_t i = 0; i < shards.size(); ++i) {
+    ++(shards.kind(i) == StoredKind::kJpegFile ? s.jpegs : s.pixels);
+    s.bytes += shards.stored_bytes(i);
+    s.min_side = std::min({s.min_side, shards.width(i), shards.height(i)});
+    s.max_side = std::max({s.max_side, shards.width(i), shards.height(i)});
+    ++per_class[static_cast<std::size_t>(shards.label(i))];
+  }
+  s.min_per_class = *std::min_element(per_class.begin(), per_class.end());
+  s.max_per_class = *std::max_element(per_class.begin(), per_class.end());
+  return s;
+}
+
+std::string summary_text(const std::vector<SplitSummary>& splits) {
+  std::vector<std::vector<std::string>> rows;
+  const auto row = [&](const char* name, const std::function<std::string(const SplitSummary&)>& cell) {
+    rows.push_back({name});
+    for (const auto& split : splits) rows.back().push_back(cell(split));
+  };
+  const auto range = [](std::int64_t low, std::int64_t high) {
+    return low == high ? with_separators(low) : with_separators(low) + " to " + with_separators(high);
+  };
+  row("", [](const auto& s) { return s.split; });
+  row("images", [](const auto& s) { return with_separators(s.images); });
+  row("classes", [](const auto& s) { return with_separators(s.classes); });
+  row("images per class", [&](const auto& s) { return range(s.min_per_class, s.max_per_class); });
+  row("JPEG files", [](const auto& s) { return with_separators(s.jpegs); });
+  row("stored as pixels", [](const auto& s) { return with_separators(s.pixels); });
+  row("sides in pixels", [&](const auto& s) { return range(s.min_side, s.max_side); });
+  row("size", [](const auto& s) { return bytes_text(s.bytes); });
+  row("shards", [](const auto& s) { return with_separators(s.shards); });
+  if (std::any_of(splits.begin(), splits.end(), [](const auto& s) { return s.bad >= 0; }))
+    row("bad files left out", [](const auto& s) { return with_separators(s.bad); });
+
+  std::string text = table_text(rows);
+  for (const auto& split : splits) text += str("fingerprint of ", split.split, ": ", split.fingerprint, "\n");
+  return text;
+}
+
+}  // namespace mosaic

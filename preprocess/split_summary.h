@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "shards/shard_set.h"
+
+namespace mosaic {
+
+/// What there is to say about one split.
+struct SplitSummary {
+  std::string split;
+  std::string fingerprint;
+  std::int64_t images = 0, classes = 0, jpegs = 0, pixels = 0, shards = 0;
+  std::uint64_t bytes = 0;
+  int min_side = 0, max_side = 0;                     // over widths and heights
+  std::int64_t min_per_class = 0, max_per_class = 0;  // images
+  std::int64_t bad = -1;                              // left out while packing; -1: not known
+};
+
+SplitSummary summarize(const ShardSet& shards);
+
+/// One column per split, then the fingerprints.
+std::string summary_text(const std::vector<SplitSummary>& splits);
+
+}  // namespace mosaic

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/stored_image.h"
+#include "image/image.h"
+
+namespace mosaic {
+
+/// An image file as a shard will hold it, or the reason why it cannot be held.
+struct StoredFile {
+  StoredKind kind = StoredKind::kJpegFile;
+  int width = 0;
+  int height = 0;
+  std::vector<std::byte> jpeg;  // of a JPEG file
+  Image pixels;                 // of any other
+  std::string fault;            // empty if the file is good
+
+  /// Points into this.
+  StoredImage image() const;
+};
+
+/// Read `path` and decode it. What is a JPEG by its content, whatever its name, is kept as it is; other formats as pixels.
+/// Never throws for what is wrong with the file: see `fault`.
+StoredFile load_source_file(const std::string& path);
+
+}  // namespace mosaic

@@ -1,0 +1,13 @@
+#pragma once
+
+namespace mosaic {
+
+/// Processors that this process may run on (its affinity mask). At least 1.
+int usable_cores();
+
+/// A rank's share of a node's cores: what the launcher has bound it to, or, where it is bound to nothing, an equal part of
+/// what all ranks of the node share. At least 1.
+/// @param local_ranks  ranks on this node
+int cores_of_rank(int local_ranks);
+
+}  // namespace mosaic

@@ -1,0 +1,87 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "base/error.h"
+
+namespace mosaic {
+
+FileDescriptor::~FileDescriptor() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void throw_system_error(const std::string& path, const std::string& action) {
+  throw Error(str(path, ": cannot ", action, ": ", std::strerror(errno)));
+}
+
+FileDescriptor open_to_read(const std::string& path) {
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) throw_system_error(path, "open");
+  return file;
+}
+
+FileDescriptor open_to_write(const std::string& path) {
+  FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (file.get() < 0) throw_system_error(path, "create");
+  return file;
+}
+
+void write_all(const FileDescriptor& file, std::span<const std::byte> bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw_system_error(path, "write");
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+}
+
+void sync(const FileDescriptor& file, const std::string& path) {
+  if (::fsync(file.get()) != 0) throw_system_error(path, "sync");
+}
+
+void sync_folder(const std::string& path) {
+  const FileDescriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0) throw_system_error(path, "open");
+  // Some parallel file systems cannot sync a folder and say EINVAL; renames are durable there by other means.
+  if (::fsync(folder.get()) != 0 && errno != EINVAL) throw_system_error(path, "sync");
+}
+
+std::vector<std::byte> read_file(const std::string& path) {
+  const FileDescriptor file = open_to_read(path);
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) throw_system_error(path, "read");
+  if (S_ISDIR(info.st_mode)) throw Error(str(path, ": cannot read: it is a folder"));
+  std::vector<std::byte> contents(static_cast<std::size_t>(info.st_size));
+  std::size_t done = 0;
+  while (true) {
+    if (done == contents.size()) contents.resize(done + 4096);  // one more read tells the end, or that the file has grown
+    const ssize_t got = ::read(file.get(), contents.data() + done, contents.size() - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_system_error(path, "read");
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  contents.resize(done);
+  return contents;
+}
+
+void write_file_atomically(const std::string& path, std::string_view contents) {
+  const std::string temporary = path + ".partial";
+  {
+    const FileDescriptor file = open_to_write(temporary);
+    write_all(file, std::as_bytes(std::span(contents)), temporary);
+    sync(file, temporary);
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) throw_system_error(path, "rename its temporary file to it");
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  sync_folder(folder.empty() ? "." : folder.string());
+}
+
+}  // namespace mosaic

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mosaic {
+
+/// An open file descriptor, closed at the end of its life. A writer calls `sync` before, and so learns of failures.
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd = -1) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~FileDescriptor();
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+/// @throws Error "PATH: cannot open: No such file or directory"
+FileDescriptor open_to_read(const std::string& path);
+/// Created, or emptied if it is there.
+FileDescriptor open_to_write(const std::string& path);
+
+/// All of `bytes`, however many system calls that takes.
+void write_all(const FileDescriptor& file, std::span<const std::byte> bytes, const std::string& path);
+/// fsync: what was written survives a power cut.
+void sync(const FileDescriptor& file, const std::string& path);
+/// fsync of a folder: names created, renamed or removed in it survive.
+void sync_folder(const std::string& path);
+
+std::vector<std::byte> read_file(const std::string& path);
+/// Written under a temporary name beside it, synced, renamed: `path` is the old file or the new one, never half of one.
+void write_file_atomically(const std::string& path, std::string_view contents);
+
+/// "PATH: cannot ACTION: reason of errno"
+[[noreturn]] void throw_system_error(const std::string& path, const std::string& action);
+
+}  // namespace mosaic

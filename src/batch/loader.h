@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "batch/host_batch.h"
+#include "config/config.h"
+#include "shards/shard_set.h"
+
+namespace mosaic {
+
+/// What one image becomes: pixels of (seed, epoch, sample), never of a thread, a rank or the time.
+class View {
+ public:
+  /// Random crop and flip as the training set's configuration says.
+  View(const TrainDatasetConfig& config, std::uint64_t seed);
+  /// Scaled and cut from the centre as the evaluation set's configuration says.
+  explicit View(const DatasetConfig& config);
+
+  int side() const { return crop_size_; }
+
+  /// Buffers of one thread.
+  struct Scratch;
+  static std::shared_ptr<Scratch> make_scratch();
+
+  /// @param out  side() * side() * 3 bytes; overwritten
+  void render(const StoredImage& image, std::int64_t epoch, std::int64_t sample, Scratch& scratch, std::uint8_t* out) const;
+
+ private:
+  int resize_size_, crop_size_;
+  bool train_ = false, flip_ = false;
+  double scale_low_ = 1, scale_high_ = 1;
+  std::uint64_t seed_ = 0;
+};
+
+/// Which samples a rank reads for one batch after the other.
+struct BatchPlan {
+  std::vector<std::int64_t> samples;  // in order; all batches of this rank
+  std::int64_t batch_size = 1;        // the last batch may be smaller
+  std::int64_t epoch = 0;             // for the random draws
+
+  std::int64_t batches() const;
+};
+
+/// All batches of `rank` in training epoch `epoch`, from batch `first` on: a run that continues in the middle of an epoch
+/// reads nothing that it throws away.
+BatchPlan train_plan(std::int64_t samples, std::int64_t global_batch, int rank, int ranks, std::int64_t epoch,
+                     std::int64_t first);
+BatchPlan eval_plan(std::int64_t samples, std::int64_t global_batch, int rank, int ranks);
+
+/// Worker threads that read, decode and crop ahead of the training loop, a few batches deep.
+class Loader {
+ public:
+  /// @param threads  at least 1
+  /// @param depth    batches ready or in work at any time, beside the one in use; at least 1
+  Loader(std::shared_ptr<const ShardSet> shards, View view, int threads, int depth = 3);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// Begin with the batches of `plan`; what is left of an earlier plan is dropped.
+  void start(BatchPlan plan);
+
+  /// The next batch, in order; waits for it. nullptr after the last. Hold at most one earlier batch meanwhile: there are
+  /// only so many slabs.
+  /// @throws Error naming the sample that could not be read or decoded; the loader is then at its end
+  HostBatch next();
+
+  /// Seconds that `next` has waited since the loader was made.
+  double waited_seconds() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace mosaic

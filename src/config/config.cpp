@@ -1,0 +1,280 @@
+#include "config/config.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/error.h"
+#include "config/overrides.h"
+#include "config/section.h"
+#include "config/yaml_reader.h"
+
+namespace mosaic {
+namespace {
+
+constexpr int kLargestSide = 65535;  // pixels, as of a JPEG
+
+template <class Number>
+bool is_positive(Number x) {
+  return x > 0;
+}
+bool is_side(int x) { return 1 <= x && x <= kLargestSide; }
+bool is_not_negative(double x) { return x >= 0; }
+
+// ---- times
+
+// A bare whole number is a number of epochs.
+bool read_time(const Value& value, Duration& time) {
+  std::int64_t epochs = 0;
+  if (!convert(value, epochs)) return convert(value, time);
+  const auto with_unit = Duration::try_parse(str(epochs, "ep"));
+  if (with_unit) time = *with_unit;
+  return with_unit.has_value();
+}
+
+bool is_epochs_or_batches(const Duration& time) {
+  return time.unit == TimeUnit::kEpoch || time.unit == TimeUnit::kBatch;
+}
+
+// How long a run is, or how long it is until something happens again.
+void read_period(Section& in, const std::string& key, Duration& period) {
+  in.read_with(key, period, "a time in ep or ba, 1 or more (10ep, 500ba), or a whole number of epochs",
+               [](const Value& value, Duration& time) {
+                 return read_time(value, time) && is_epochs_or_batches(time) && time.value >= 1;
+               });
+}
+
+void read_max_duration(Section& in, Duration& max_duration) {
+  const Value* given = in.find("max_duration");
+  const auto time = given ? Duration::try_parse(given->text) : std::nullopt;
+  if (time && !is_epochs_or_batches(*time))
+    in.refuse("max_duration", "but the learning-rate schedule follows epochs or batches: expected a time in ep or ba");
+  read_period(in, "max_duration", max_duration);
+}
+
+bool is_warmup(const Duration& time) {
+  if (time.unit == TimeUnit::kDuration) return 0 <= time.value && time.value <= 1;
+  return is_epochs_or_batches(time) && time.value >= 0;
+}
+
+// ---- names and paths
+
+bool is_folder_name(const std::string& name) {
+  if (name.empty() || name == "." || name == "..") return false;
+  return std::none_of(name.begin(), name.end(), [](char c) {
+    return c == '/' || c == '{' || c == '}' || static_cast<unsigned char>(c) < ' ' || c == '\x7f';
+  });
+}
+
+bool is_url(std::string_view path) {
+  const auto colon = path.find("://");
+  return colon != std::string_view::npos && colon > 0 && path.substr(0, colon).find('/') == std::string_view::npos;
+}
+
+// Path: std::string or, where null has a meaning, std::optional of it
+template <class Path>
+void read_path(Section& in, const std::string& key, Path& path, const std::string& expected) {
+  if (const Value* given = in.find(key); given && is_url(given->text))
+    in.refuse(key, "but object stores are not supported in this version: expected a path in the file system");
+  in.read_with(key, path, expected, [](const Value& value, Path& text) {
+    return convert(value, text) && (value.is_null() || !value.text.empty());
+  });
+}
+
+// `path` with each {run_name} filled in.
+std::string fill_run_name(const Section& in, const std::string& key, const std::string& path,
+                          const std::string& run_name) {
+  constexpr std::string_view kPlaceholder = "{run_name}";
+  std::string filled;
+  std::size_t done = 0;
+  while (true) {
+    const auto brace = std::min(path.find_first_of("{}", done), path.size());
+    filled += path.substr(done, brace - done);
+    if (brace == path.size()) return filled;
+    const auto end = std::min(path.find('}', brace), path.size() - 1) + 1;
+    const std::string placeholder = path.substr(brace, end - brace);
+    if (placeholder != kPlaceholder)
+      in.refuse(key, str("but ", placeholder, " is nothing that is filled in: expected {run_name} or no braces"));
+    filled += run_name;
+    done = end;
+  }
+}
+
+// ---- sections
+
+void read(Section in, ModelConfig& c) {
+  constexpr std::array<std::string_view, 5> kNames{"resnet18", "resnet34", "resnet50", "resnet101", "resnet152"};
+  in.read("name", c.name, "one of resnet18, resnet34, resnet50, resnet101, resnet152",
+          [&](const std::string& name) { return std::find(kNames.begin(), kNames.end(), name) != kNames.end(); });
+  in.read_choice<LossName>(
+      "loss_name", c.loss_name,
+      {{"cross_entropy", LossName::kCrossEntropy}, {"binary_cross_entropy", LossName::kBinaryCrossEntropy}});
+  in.read("num_classes", c.num_classes, "a number of classes, 1 or more", is_positive<int>);
+  in.read("freeze_batch_norm", c.freeze_batch_norm, "true or false");
+  in.reject_unknown_keys();
+}
+
+// The keys that both data sets have.
+void read_dataset(Section& in, DatasetConfig& c) {
+  bool is_streaming = false;
+  in.read("is_streaming", is_streaming, "true or false");
+  if (is_streaming)
+    in.refuse("is_streaming", "but streaming is not supported in this version: expected false, and a folder as path");
+  read_path(in, "path", c.path, "the folder with the shards of both splits");
+  std::optional<std::string> cache;
+  in.read("local", cache, "null: only streaming has a cache", [](const std::string&) { return false; });
+  in.read("resize_size", c.resize_size,
+          str("a side in pixels, up to ", kLargestSide, ", or -1 to leave images as they are"),
+          [](int x) { return x <= kLargestSide; });
+  in.read("crop_size", c.crop_size, str("a side in pixels, 1 to ", kLargestSide), is_side);
+  in.read("batch_size", c.batch_size, "a number of images over all ranks, 1 or more", is_positive<std::int64_t>);
+}
+
+void read(Section in, TrainDatasetConfig& c) {
+  read_dataset(in, c);
+  in.read("crop_scale", c.crop_scale, "two shares of the image's area, [least, most] with 0 < least <= most <= 1",
+          [](const double(&scale)[2]) { return 0 < scale[0] && scale[0] <= scale[1] && scale[1] <= 1; });
+  in.read("flip", c.flip, "true or false");
+  in.reject_unknown_keys();
+  in.require("path", "the folder with the shards of both splits");
+}
+
+void read(Section in, DatasetConfig& c) {
+  read_dataset(in, c);
+  in.reject_unknown_keys();
+}
+
+void read(Section in, OptimizerConfig& c) {
+  in.read("lr", c.lr, "a number > 0", is_positive<double>);
+  in.read("momentum", c.momentum, "a number in [0, 1)", [](double x) { return 0 <= x && x < 1; });
+  in.read("weight_decay", c.weight_decay, "a number >= 0", is_not_negative);
+  in.reject_unknown_keys();
+}
+
+void read(Section in, SchedulerConfig& c) {
+  in.read("t_warmup", c.t_warmup, "a time with its unit: 0 or more in ep or ba (8ep, 5000ba), or 0dur to 1dur",
+          is_warmup);
+  in.read("alpha_f", c.alpha_f, "a number >= 0", is_not_negative);
+  in.reject_unknown_keys();
+}
+
+void read(Section in, LoggersConfig& c) {
+  in.read_with("progress_bar", c.progress_bar, "true, false, or {} which means true", [](const Value& value, bool& on) {
+    if (value.is_map() && value.map.empty()) return on = true;
+    return convert(value, on);
+  });
+  if (const Value* given = in.find("wandb"); given && !given->is_null())
+    in.refuse("wandb", "but Weights & Biases is not supported in this version: leave the key out");
+  in.ignore("wandb");
+  in.reject_unknown_keys();
+}
+
+// ---- the keys that stand in no section
+
+void read_microbatch_size(Section& in, std::optional<std::int64_t>& size) {
+  const std::string key = "device_train_microbatch_size";
+  if (const Value* given = in.find(key); given && given->text == "auto")
+    in.refuse(key,
+              "but no size is searched for in this version: expected a number of images, or null for all that a "
+              "rank has of a batch");
+  in.read(key, size, "a number of images, 1 or more, or null for all that a rank has of a batch",
+          is_positive<std::int64_t>);
+}
+
+void read_recipe(Section& in) {
+  std::optional<std::string> name;
+  in.read("recipe_name", name, "mild, medium, hot, or null for the baseline",
+          [](const std::string& x) { return x.empty() || x == "mild" || x == "medium" || x == "hot"; });
+  if (name && !name->empty())
+    in.refuse("recipe_name", "but recipes are not part of this version: expected null, for the baseline");
+  in.record("recipe_name", {});
+  for (const char* block : {"mild", "medium", "hot"}) in.ignore(block);
+}
+
+void read_log_level(Section& in, LogLevel& level) {
+  const std::string key = "python_log_level";
+  if (const Value* given = in.find(key); given && given->is_null()) {
+    in.ignore(key);
+    level = LogLevel::kInfo;
+    in.record(key, to_value(std::string("info")));
+    return;
+  }
+  in.read_choice<LogLevel>(key, level,
+                           {{"debug", LogLevel::kDebug},
+                            {"info", LogLevel::kInfo},
+                            {"warning", LogLevel::kWarning},
+                            {"error", LogLevel::kError}});
+}
+
+void read_run_name(Section& in, const std::string& generated, std::string& run_name) {
+  std::optional<std::string> name;
+  in.read("run_name", name, "a name for a folder, without / and braces, or null for one made from the time",
+          is_folder_name);
+  run_name = name.value_or(generated);
+  in.record("run_name", to_value(run_name));
+}
+
+// Where a run writes, and what it starts from.
+void read_folders(Section& in, Config& c) {
+  c.log_folder = "runs/{run_name}";
+  read_path(in, "log_folder", c.log_folder, "a folder");
+  c.log_folder = fill_run_name(in, "log_folder", c.log_folder, c.run_name);
+  in.record("log_folder", to_value(c.log_folder));
+
+  std::optional<std::string> save_folder;
+  read_path(in, "save_folder", save_folder, "a folder, or null for checkpoints/ in log_folder");
+  c.save_folder =
+      save_folder ? fill_run_name(in, "save_folder", *save_folder, c.run_name) : c.log_folder + "/checkpoints";
+  in.record("save_folder", to_value(c.save_folder));
+
+  read_path(in, "load_path", c.load_path, "the folder of a checkpoint, or null");
+  if (c.load_path) c.load_path = fill_run_name(in, "load_path", *c.load_path, c.run_name);
+  in.record("load_path", to_value(c.load_path));
+}
+
+void read_checkpoints(Section& in, Config& c) {
+  read_period(in, "save_interval", c.save_interval);
+  in.read("save_num_checkpoints_to_keep", c.save_num_checkpoints_to_keep,
+          "a number of checkpoints, 1 or more, or -1 for all: with 0 a run could not be resumed",
+          [](int x) { return x == -1 || x >= 1; });
+  in.read("save_overwrite", c.save_overwrite, "true or false");
+}
+
+void read(Section in, const std::string& generated_run_name, Config& c) {
+  read_run_name(in, generated_run_name, c.run_name);
+  in.read("is_train", c.is_train, "true or false");
+  in.read("seed", c.seed, "a whole number in [0, 4294967295]");
+  read_max_duration(in, c.max_duration);
+  read_period(in, "eval_interval", c.eval_interval);
+  read_microbatch_size(in, c.device_train_microbatch_size);
+  in.read_choice<DeviceChoice>(
+      "device", c.device, {{"auto", DeviceChoice::kAuto}, {"gpu", DeviceChoice::kGpu}, {"cpu", DeviceChoice::kCpu}});
+  read(in.section("model"), c.model);
+  read(in.section("train_dataset"), c.train_dataset);
+  c.eval_dataset.path = c.train_dataset.path;
+  read(in.section("eval_dataset"), c.eval_dataset);
+  read(in.section("optimizer"), c.optimizer);
+  read(in.section("scheduler"), c.scheduler);
+  read(in.section("loggers"), c.loggers);
+  read_recipe(in);
+  read_folders(in, c);
+  read_checkpoints(in, c);
+  read_log_level(in, c.python_log_level);
+  in.reject_unknown_keys();
+}
+
+}  // namespace
+
+Config load_config(const std::string& yaml_path, const std::vector<std::string>& overrides,
+                   const std::string& generated_run_name) {
+  Value settings = read_yaml_file(yaml_path);
+  merge(settings, read_overrides(overrides));
+  Value resolved{.kind = Value::Kind::kMap};
+  Config config;
+  read(Section(settings, resolved), generated_run_name, config);
+  config.yaml = to_yaml(resolved);
+  return config;
+}
+
+}  // namespace mosaic

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/duration.h"
+#include "base/log.h"
+
+namespace mosaic {
+
+/// Every setting of a run, with its unit and default. Ranges are checked where it is read (config.cpp). A field that is
+/// named `x` in struct `y` is the key `y.x` of the YAML file.
+
+enum class DeviceChoice { kAuto, kGpu, kCpu };
+enum class LossName { kCrossEntropy, kBinaryCrossEntropy };
+
+struct ModelConfig {
+  std::string name = "resnet50";  // resnet18, 34, 50, 101, 152
+  LossName loss_name = LossName::kCrossEntropy;
+  int num_classes = 1000;
+  bool freeze_batch_norm = false;  // true: batch norm uses its running statistics in training too, and keeps them
+};
+
+struct DatasetConfig {
+  std::string path;                // folder with the shards of both splits
+  int resize_size = -1;            // shorter side in pixels before cropping; <= 0: as it is
+  int crop_size = 224;             // side in pixels that the network sees
+  std::int64_t batch_size = 2048;  // global: shared by all ranks
+};
+
+struct TrainDatasetConfig : DatasetConfig {
+  double crop_scale[2] = {0.08, 1.0};  // share of the image's area that a random crop takes: least, most; in (0, 1]
+  bool flip = true;                    // mirror half of the images
+};
+
+struct OptimizerConfig {
+  double lr = 2.048;
+  double momentum = 0.875;       // in [0, 1)
+  double weight_decay = 5.0e-4;  // decoupled: multiplied by lr / initial lr, not by lr
+};
+
+struct SchedulerConfig {
+  Duration t_warmup{8, TimeUnit::kEpoch};
+  double alpha_f = 0.0;  // final learning rate / initial one
+};
+
+struct LoggersConfig {
+  bool progress_bar = true;
+};
+
+struct Config {
+  std::string run_name;  // null in the file: generated from the time; rank 0's is used
+  bool is_train = true;  // false: evaluate and stop
+  std::uint32_t seed = 17;
+  Duration max_duration{90, TimeUnit::kEpoch};
+  std::optional<std::int64_t> device_train_microbatch_size;  // samples; none: the whole batch of the rank
+  DeviceChoice device = DeviceChoice::kAuto;
+  ModelConfig model;
+  TrainDatasetConfig train_dataset;
+  DatasetConfig eval_dataset{.path = "", .resize_size = 256};
+  OptimizerConfig optimizer;
+  SchedulerConfig scheduler;
+  LoggersConfig loggers;
+  std::string log_folder;   // {run_name} filled in
+  std::string save_folder;  // {run_name} filled in; null in the file: log_folder/checkpoints
+  Duration save_interval{10, TimeUnit::kEpoch};
+  int save_num_checkpoints_to_keep = 1;  // -1: all
+  bool save_overwrite = false;
+  std::optional<std::string> load_path;
+  Duration eval_interval{1, TimeUnit::kEpoch};
+  LogLevel python_log_level = LogLevel::kInfo;
+
+  /// The resolved configuration as YAML that `load_config` reads back to the same values.
+  std::string yaml;
+};
+
+/// Read `yaml_path`, put the recipe block that `recipe_name` chooses over it, and `overrides` ("a.b=value") over both.
+/// Checks every value's type and range and refuses unknown keys: no file but this one is opened, no device touched.
+/// @param generated_run_name  taken where run_name is null
+/// @throws Error "FILE:LINE: key: got ..., expected ..." (command line: "command line: key: ...")
+Config load_config(const std::string& yaml_path, const std::vector<std::string>& overrides,
+                   const std::string& generated_run_name);
+
+}  // namespace mosaic

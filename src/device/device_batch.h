@@ -1,0 +1,25 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "batch/host_batch.h"
+
+namespace mosaic {
+
+/// One rank's part of a batch on its device.
+struct Batch {
+  at::Tensor images;  // (N, 3, S, S), normalised
+  at::Tensor labels;  // int64 (N)
+};
+
+/// (x - mean) / std per channel on the 0-255 scale, in two operations, with mean and std of ImageNet rounded to float32:
+/// recipes section 2.4.
+/// @param images  uint8 (N, S, S, 3)
+/// @param type    float32, or float64 for tests
+/// @return (N, 3, S, S), contiguous, on the device of `images`
+at::Tensor normalise(const at::Tensor& images, at::ScalarType type);
+
+/// Copy to the device and normalise there. The host batch may be let go of when this returns.
+Batch to_device(const HostBatch& host, at::Device device, at::ScalarType type);
+
+}  // namespace mosaic

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace mosaic {
+
+/// What this process can see of GPUs (CUDA_VISIBLE_DEVICES applies). 0 in builds without CUDA and on machines without a driver.
+int gpu_count();
+
+/// Tells one GPU of a node from another, whatever index it has in this process.
+std::string gpu_uuid(int device);
+
+/// "NVIDIA H100 80GB HBM3"
+std::string gpu_name(int device);
+
+/// Make `device` the current one of this thread, and allow TF32 in its convolutions and matrix products, as the reference
+/// does (recipes section 7.1).
+void use_gpu(int device);
+
+/// Memory of LibTorch's allocator in units of 1e9 bytes, under the names of recipes section 7.7 ("memory/allocated_mem");
+/// empty in builds without CUDA.
+std::vector<std::pair<std::string, double>> gpu_memory_metrics(int device);
+
+}  // namespace mosaic

@@ -1,0 +1,104 @@
+#include <ATen/Parallel.h>
+
+#include <ctime>
+#include <iostream>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "comm/mpi_session.h"
+#include "config/config.h"
+#include "device/gpu.h"
+#include "train/checkpoint.h"
+#include "train/data.h"
+#include "train/open_ranks.h"
+#include "train/summary.h"
+
+namespace mosaic {
+namespace {
+
+constexpr char kUsage[] =
+    "usage: mosaic_resnet CONFIG.yaml [key=value ...]\n"
+    "Trains and evaluates a ResNet as CONFIG.yaml says; `key=value` (model.name=resnet18) overrides it.\n"
+    "Under mpirun or srun each rank takes a part of every batch; README.md has all keys.\n";
+
+std::string generated_run_name() {
+  const std::time_t now = std::time(nullptr);
+  char text[64];
+  std::strftime(text, sizeof text, "run-%Y%m%d-%H%M%S", std::localtime(&now));
+  return text;
+}
+
+/// Every check that needs neither data nor devices.
+Config read_config(const std::vector<std::string>& arguments, const MpiSession& mpi) {
+  const std::string run_name = gather_texts(generated_run_name())[0];  // the same on all ranks
+  Config config;
+  agree([&] {
+    if (arguments.empty()) throw Error(str("no configuration given\n", kUsage));
+    config = load_config(arguments[0], {arguments.begin() + 1, arguments.end()}, run_name);
+    check_batch_sizes(config, mpi.size());
+  });
+  return config;
+}
+
+void log_header(const MpiSession& mpi, const Run& run, const Data& data, int cores) {
+  const bool gpu = run.net.device().is_cuda();
+  log_info(str(run.config.model.name, " on ", mpi.size(), mpi.size() == 1 ? " rank, " : " ranks, ", mpi.nodes(),
+               mpi.nodes() == 1 ? " node, " : " nodes, ", gpu ? gpu_name(run.net.device().index()) : "CPU", ", ", cores,
+               cores == 1 ? " core" : " cores", " per rank"));
+  log_info(str("training: ", data.train_shards->size(), " images, ", run.batches_per_epoch, " batches of ",
+               run.config.train_dataset.batch_size, " an epoch; evaluation: ", data.eval_shards->size(), " images; ",
+               data.train_shards->class_names().size(), " classes"));
+  log_info("configuration:\n" + run.config.yaml);
+}
+
+void run(const MpiSession& mpi, const std::vector<std::string>& arguments) {
+  Config config = read_config(arguments, mpi);
+  start_log(mpi.rank(), mpi.size(), config.python_log_level);
+  const int cores = cores_of_rank(mpi.local_size());
+  at::set_num_threads(cores);
+
+  const Ranks ranks = open_ranks(mpi, config);
+  std::unique_ptr<Data> data;
+  std::unique_ptr<Run> run;
+  std::unique_ptr<RunLog> log;
+  agree([&] {
+    data = open_data(config, cores);
+    run = build_run(config, *ranks.group, ranks.device, at::kFloat, data->train_shards->size());
+    if (config.load_path) load_checkpoint(*config.load_path, *run, data->train_shards->fingerprint());
+    if (run->config.seed != config.seed) data = open_data(run->config, cores);
+    if (mpi.rank() == 0) log = std::make_unique<RunLog>(config.log_folder, config.yaml, run->now.batch);
+  });
+  log_header(mpi, *run, *data, cores);
+
+  const TrainResult result = train(*run, *data, log.get());
+  const std::string summary = summary_json(*run, result, config.is_train ? "done" : "evaluated");
+  if (log) log->write_summary(summary);
+  log_info(str("done: ", config.log_folder));
+}
+
+}  // namespace
+}  // namespace mosaic
+
+int main(int argc, char** argv) {
+  using namespace mosaic;
+  if (argc == 2 && (std::string(argv[1]) == "--help" || std::string(argv[1]) == "-h")) {
+    std::cout << kUsage;
+    return kExitDone;
+  }
+  MpiSession mpi(argc, argv);
+  start_log(mpi.rank(), mpi.size());
+  try {
+    run(mpi, {argv + 1, argv + argc});
+    return kExitDone;
+  } catch (const AgreedError& e) {
+    if (mpi.rank() == 0) std::cerr << "mosaic_resnet: " << e.what() << std::endl;
+    mpi.barrier();  // before a rank leaves: launchers end the others when one has failed
+    return e.exit_code();
+  } catch (const std::exception& e) {
+    if (mpi.size() > 1) std::cerr << "rank " << mpi.rank() << " of " << mpi.size() << ": ";
+    std::cerr << e.what() << std::endl;
+    const auto* error = dynamic_cast<const Error*>(&e);
+    mpi.abort(error ? error->exit_code() : kExitCrash);  // MPI_Finalize would wait for ranks that wait for this one
+  }
+}

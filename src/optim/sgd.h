@@ -1,0 +1,39 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+namespace mosaic {
+
+struct SgdOptions {
+  double initial_lr = 0.1;  // the schedule's peak: weight decay is scaled by lr / initial_lr
+  double momentum = 0;      // in [0, 1)
+  double weight_decay = 0;
+  double dampening = 0;
+  bool nesterov = false;
+};
+
+/// SGD with momentum and decoupled weight decay, all parameters decayed alike (batch norm and biases too):
+///   m <- g at the first step, momentum * m + (1 - dampening) * g after it;   d = m  (Nesterov: g + momentum * m)
+///   w <- w * (1 - lr / initial_lr * weight_decay) - lr * d
+/// Source: Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019, arXiv:1711.05101, algorithm 1.
+/// Differs: the decay is multiplied by lr / initial_lr alone, as the reference does (recipes section 5.1).
+class DecoupledSgd {
+ public:
+  /// @param parameters  the very tensors that `step` changes; each must have a gradient at every step
+  DecoupledSgd(std::vector<at::Tensor> parameters, const SgdOptions& options);
+
+  void step(double lr);
+
+  const std::vector<at::Tensor>& parameters() const { return parameters_; }
+  /// One per parameter, in the same order; empty before the first step.
+  const std::vector<at::Tensor>& momentum() const { return momentum_; }
+  void set_momentum(std::vector<at::Tensor> momentum) { momentum_ = std::move(momentum); }
+
+ private:
+  std::vector<at::Tensor> parameters_, momentum_;
+  SgdOptions options_;
+};
+
+}  // namespace mosaic

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/stored_image.h"
+
+namespace mosaic {
+
+/// All shards of one split, opened for reading: `folder`/`split`-00000.h5 and on. Samples are numbered through all shards
+/// in order, from 0. Reading is thread-safe and takes no lock: HDF5 is used while opening only, then each image is one
+/// `pread` (none of the library's global lock, no file locks).
+class ShardSet {
+ public:
+  /// Opens and checks every shard's structure: format and version, lengths of all tables, labels below the number of
+  /// classes, each image inside the pool, pool inside the file (a truncated shard is found here), the same classes in all
+  /// shards, no shard missing. Reads no image.
+  /// @throws Error naming the shard, what was found and what was expected
+  ShardSet(const std::string& folder, const std::string& split);
+  ~ShardSet();
+  ShardSet(ShardSet&&) noexcept;
+  ShardSet& operator=(ShardSet&&) noexcept;
+
+  std::int64_t size() const;
+  const std::string& split() const;
+  const std::vector<std::string>& class_names() const;
+  /// 64 hexadecimal digits: equal for equal class names, labels and stored images in the same order, however they are cut
+  /// into shards.
+  const std::string& fingerprint() const;
+
+  int shard_count() const;
+  const std::string& shard_path(int shard) const;
+  std::int64_t shard_size(int shard) const;  // samples in it
+
+  std::int32_t label(std::int64_t sample) const;
+  std::string source_name(std::int64_t sample) const;  // below the split's folder: "n01440764/n01440764_10026.JPEG"
+  StoredKind kind(std::int64_t sample) const;
+  int width(std::int64_t sample) const;
+  int height(std::int64_t sample) const;
+  std::uint64_t stored_bytes(std::int64_t sample) const;
+
+  /// "sample 48211 (train-00017.h5, image 412, n01440764/n01440764_10026.JPEG)": for messages.
+  std::string describe(std::int64_t sample) const;
+
+  /// Read one image into `buffer` (grown as needed, never shrunk) and check its CRC-32C.
+  /// @return the image; its bytes point into `buffer`
+  /// @throws Error naming shard and sample on a read error, a short read or a wrong checksum
+  StoredImage read(std::int64_t sample, std::vector<std::byte>& buffer) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mosaic

@@ -1,0 +1,242 @@
+#include "train/checkpoint.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "weights/safetensors.h"
+
+namespace mosaic {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kFormatVersion = 1;
+
+/// Tensors on the host with their names, kept alive while their bytes are written.
+class TensorFile {
+ public:
+  void add(const std::string& name, const at::Tensor& tensor) {
+    const at::Tensor host = tensor.detach().cpu().contiguous();
+    kept_.push_back(host);
+    const char* dtype = host.scalar_type() == at::kFloat ? "F32" : host.scalar_type() == at::kDouble ? "F64" : "I64";
+    bytes_[name] = {dtype, host.sizes().vec(), {static_cast<const std::byte*>(host.const_data_ptr()), host.nbytes()}};
+  }
+  bool empty() const { return bytes_.empty(); }
+  void write(const std::string& path) const { write_safetensors(path, bytes_, {{"format", "pt"}}); }
+
+ private:
+  std::vector<at::Tensor> kept_;
+  std::map<std::string, TensorBytes> bytes_;
+};
+
+/// Copy tensor `name` of `file` over `target`, whose shape and type it must have.
+void copy_into(const at::Tensor& target, const SafetensorsFile& file, const std::string& path, const std::string& name) {
+  const TensorBytes& stored = file.get(name);
+  const std::string dtype = target.scalar_type() == at::kDouble ? "F64" : "F32";
+  if (stored.dtype != dtype || at::IntArrayRef(stored.shape) != target.sizes())
+    throw Error(mosaic::str(path, ": ", name, ": got ", stored.dtype, ' ', at::IntArrayRef(stored.shape), ", expected ", dtype, ' ',
+                    target.sizes(), ": another model.name or model.num_classes?"));
+  const c10::NoGradGuard no_grad;
+  const at::Tensor host = at::empty(target.sizes(), target.options().device(at::kCPU).requires_grad(false));
+  std::memcpy(host.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
+  target.copy_(host);
+}
+
+/// Every rank's buffers on rank 0, one row a rank: the ranks take turns as the root of a broadcast.
+std::vector<at::Tensor> gather_buffers(Run& run) {
+  std::vector<at::Tensor> rows;
+  for (int rank = 0; rank < run.ranks.size(); ++rank) {
+    const at::Tensor row = run.buffers.clone();
+    if (run.ranks.size() > 1) run.ranks.broadcast(buffer_of(row), rank);
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+/// Calls visit(name, part) for the part of `flat` that belongs to each buffer.
+template <class Visit>
+void visit_parts(const Run& run, const at::Tensor& flat, Visit visit) {
+  std::int64_t at = 0;
+  for (const auto& b : run.net.buffers()) {
+    visit(b.name, flat.narrow(0, at, b.tensor.numel()));
+    at += b.tensor.numel();
+  }
+}
+
+void write_files(const Run& run, const std::string& folder, const std::vector<at::Tensor>& buffers,
+                 const std::string& data_fingerprint) {
+  TensorFile weights, momentum, ranks;
+  const auto parameters = run.net.parameters();
+  for (const auto& p : parameters) weights.add(p.name, p.tensor);
+  for (const auto& b : run.net.buffers()) weights.add(b.name, b.tensor);
+  const at::Tensor tracked = at::scalar_tensor(run.net.batches_tracked(), at::kLong);
+  for (const auto& norm : run.net.batch_norm_names()) weights.add(norm + ".num_batches_tracked", tracked);
+  for (std::size_t i = 0; i < run.sgd.momentum().size(); ++i) momentum.add(parameters[i].name, run.sgd.momentum()[i]);
+  for (std::size_t rank = 1; rank < buffers.size(); ++rank)
+    visit_parts(run, buffers[rank], [&](const std::string& name, const at::Tensor& part) { ranks.add(str(rank, ".", name), part); });
+
+  weights.write(folder + "/weights.safetensors");
+  if (!momentum.empty()) momentum.write(folder + "/optimizer.safetensors");
+  if (!ranks.empty()) ranks.write(folder + "/ranks.safetensors");
+
+  const nlohmann::ordered_json state = {
+      {"format_version", kFormatVersion},
+      {"epoch", run.now.epoch},
+      {"batch", run.now.batch},
+      {"sample", run.now.sample},
+      {"batch_in_epoch", run.now.batch_in_epoch},
+      {"sample_in_epoch", run.now.sample_in_epoch},
+      {"seed", run.config.seed},
+      {"next_learning_rate", run.schedule.at_step(run.now.batch)},
+      {"train_seconds", run.seconds.train},
+      {"eval_seconds", run.seconds.eval},
+      {"world_size", run.ranks.size()},
+      {"batches_per_epoch", run.batches_per_epoch},
+      {"model", run.config.model.name},
+      {"num_classes", run.config.model.num_classes},
+      {"data_fingerprint", data_fingerprint},
+      {"config", run.config.yaml},
+  };
+  write_file_atomically(folder + "/state.json", state.dump(2) + "\n");
+}
+
+/// `name` in `folder` becomes a link to `target`, at once.
+void move_link(const std::string& folder, const std::string& name, const std::string& target) {
+  const std::string temporary = str(folder, "/.", name, ".partial");
+  fs::remove(temporary);
+  fs::create_symlink(target, temporary);
+  fs::rename(temporary, folder + "/" + name);
+  sync_folder(folder);
+}
+
+void write_checkpoint(const Run& run, const std::string& folder, const std::vector<at::Tensor>& buffers,
+                      const std::string& data_fingerprint) {
+  const std::string name = checkpoint_name(run.now);
+  const std::string temporary = str(folder, "/.", name, ".partial"), path = folder + "/" + name;
+  try {
+    fs::create_directories(folder);
+    fs::remove_all(temporary);
+    fs::create_directory(temporary);
+    write_files(run, temporary, buffers, data_fingerprint);
+    sync_folder(temporary);
+    if (fs::exists(path)) {  // save_overwrite, or a run that was cut short: the old one goes when the new one is whole
+      const std::string old = str(folder, "/.", name, ".old");
+      fs::remove_all(old);
+      fs::rename(path, old);
+      fs::rename(temporary, path);
+      fs::remove_all(old);
+    } else {
+      fs::rename(temporary, path);
+    }
+    sync_folder(folder);
+    move_link(folder, "latest", name);
+  } catch (const fs::filesystem_error& e) {
+    throw Error(str("cannot save the checkpoint ", path, ": ", e.code().message()), kExitCrash);
+  }
+}
+
+/// A checkpoint's own folder: `path`, or what `path`/latest points to.
+std::string resolve(const std::string& path) {
+  if (fs::exists(path + "/state.json")) return path;
+  if (fs::exists(path + "/latest/state.json")) return path + "/" + fs::read_symlink(path + "/latest").string();
+  if (!fs::exists(path)) throw Error(str("load_path: there is no ", path));
+  throw Error(str("load_path: ", path, " is no checkpoint: expected a folder with state.json, or one with `latest`"));
+}
+
+}  // namespace
+
+std::string checkpoint_name(const Progress& now) { return str("ep", now.epoch, "-ba", now.batch); }
+
+std::string save_checkpoint(Run& run, const std::string& folder, const std::string& data_fingerprint) {
+  const auto buffers = gather_buffers(run);
+  if (run.ranks.rank() == 0) write_checkpoint(run, folder, buffers, data_fingerprint);
+  run.ranks.barrier();
+  return folder + "/" + checkpoint_name(run.now);
+}
+
+void load_checkpoint(const std::string& load_path, Run& run, const std::string& data_fingerprint) {
+  const std::string folder = resolve(load_path);
+  const std::string state_path = folder + "/state.json";
+  const auto bytes = read_file(state_path);
+  nlohmann::json state;
+  try {
+    state = nlohmann::json::parse(reinterpret_cast<const char*>(bytes.data()), reinterpret_cast<const char*>(bytes.data()) + bytes.size());
+    if (const int version = state.at("format_version"); version != kFormatVersion)
+      throw Error(str(state_path, ": format_version: got ", version, ", expected ", kFormatVersion));
+    run.now = {.epoch = state.at("epoch"),
+               .batch = state.at("batch"),
+               .sample = state.at("sample"),
+               .batch_in_epoch = state.at("batch_in_epoch"),
+               .sample_in_epoch = state.at("sample_in_epoch")};
+    run.seconds = {.train = state.at("train_seconds"), .eval = state.at("eval_seconds")};
+    const std::uint32_t seed = state.at("seed");
+    if (seed != run.config.seed)
+      log_warning(str("seed: got ", run.config.seed, ", but the checkpoint was trained with ", seed, ": it goes on with that"));
+    run.config.seed = seed;
+    if (state.at("data_fingerprint") != data_fingerprint)
+      log_warning(str(folder, " was trained on other data than train_dataset.path holds now"));
+    if (const std::int64_t batches = state.at("batches_per_epoch"); batches != run.batches_per_epoch && run.now.batch_in_epoch > 0)
+      throw Error(str(state_path, ": the checkpoint lies in the middle of an epoch of ", batches, " batches, this run's epochs have ",
+                      run.batches_per_epoch, ": take the batch size and data that it was trained with"));
+  } catch (const nlohmann::json::exception& e) {
+    throw Error(str(state_path, ": damaged: ", e.what()));
+  }
+
+  const std::string weights_path = folder + "/weights.safetensors";
+  const SafetensorsFile weights(weights_path);
+  for (const auto& p : run.net.parameters()) copy_into(p.tensor, weights, weights_path, p.name);
+  for (const auto& b : run.net.buffers()) copy_into(b.tensor, weights, weights_path, b.name);
+  std::int64_t tracked = 0;
+  std::memcpy(&tracked, weights.get("bn1.num_batches_tracked").bytes.data(), sizeof tracked);
+  run.net.set_batches_tracked(tracked);
+
+  const std::string ranks_path = folder + "/ranks.safetensors";
+  if (const int rank = run.ranks.rank(); rank > 0 && state.at("world_size") == run.ranks.size()) {
+    const SafetensorsFile ranks(ranks_path);
+    for (const auto& b : run.net.buffers()) copy_into(b.tensor, ranks, ranks_path, str(rank, ".", b.name));
+  }
+
+  const std::string optimizer_path = folder + "/optimizer.safetensors";
+  if (fs::exists(optimizer_path)) {
+    const SafetensorsFile stored(optimizer_path);
+    std::vector<at::Tensor> momentum;
+    for (const auto& p : run.net.parameters()) {
+      momentum.push_back(at::empty_like(p.tensor, p.tensor.options().requires_grad(false)));
+      copy_into(momentum.back(), stored, optimizer_path, p.name);
+    }
+    run.sgd.set_momentum(std::move(momentum));
+  }
+  log_info(str("loaded ", folder, ": epoch ", run.now.epoch, ", batch ", run.now.batch));
+}
+
+void refuse_to_overwrite(const std::string& folder, const Progress& now) {
+  if (!fs::is_directory(folder)) return;
+  static const std::regex kName("ep([0-9]+)-ba([0-9]+)");
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    std::smatch number;
+    if (!std::regex_match(name, number, kName)) continue;
+    if (std::stoll(number[1]) > now.epoch || std::stoll(number[2]) > now.batch)
+      throw Error(str("save_folder: ", folder, " holds ", name, ", which is ahead of this run's epoch ", now.epoch, ", batch ", now.batch,
+                      ": continue it with load_path=", folder, ", take another run_name, or set save_overwrite=true"));
+  }
+}
+
+void delete_old_checkpoints(std::vector<std::string>& paths, int keep) {
+  while (keep >= 0 && paths.size() > static_cast<std::size_t>(keep)) {
+    std::error_code ignored;  // someone else may have deleted it, and that is what we want
+    fs::remove_all(paths.front(), ignored);
+    paths.erase(paths.begin());
+  }
+}
+
+}  // namespace mosaic

@@ -1,0 +1,37 @@
+#include "train/flat_gradients.h"
+
+#include <ATen/ATen.h>
+
+#include <cassert>
+
+namespace mosaic {
+
+Buffer buffer_of(const at::Tensor& tensor) {
+  assert(tensor.is_contiguous());
+  const ElementType type = tensor.scalar_type() == at::kFloat    ? ElementType::kFloat32
+                           : tensor.scalar_type() == at::kDouble ? ElementType::kFloat64
+                                                                 : ElementType::kInt64;
+  return {tensor.data_ptr(), static_cast<std::size_t>(tensor.numel()), type};
+}
+
+FlatGradients::FlatGradients(const std::vector<NamedTensor>& parameters) {
+  std::int64_t total = 0;
+  for (const auto& p : parameters) total += p.tensor.numel();
+  flat_ = at::zeros({total}, parameters.front().tensor.options().requires_grad(false));
+  std::int64_t at = 0;
+  for (const auto& p : parameters) {
+    at::Tensor parameter = p.tensor;
+    parameter.mutable_grad() = flat_.narrow(0, at, parameter.numel()).view(parameter.sizes());
+    at += parameter.numel();
+  }
+}
+
+void FlatGradients::zero() { flat_.zero_(); }
+
+void FlatGradients::average(ProcessGroup& ranks) {
+  if (ranks.size() == 1) return;
+  ranks.all_reduce_sum(buffer_of(flat_));
+  flat_.div_(ranks.size());
+}
+
+}  // namespace mosaic

@@ -1,0 +1,201 @@
+#include "train/train.h"
+
+#include <chrono>
+#include <cstdio>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "batch/sampler.h"
+#include "device/gpu.h"
+#include "report/progress_bar.h"
+#include "train/checkpoint.h"
+#include "train/throughput.h"
+#include "train/train_step.h"
+
+namespace mosaic {
+namespace {
+
+constexpr double kSecondsPerHour = 3600;
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+std::string decimals(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+/// A training run in progress: `train` below, in pieces.
+class Trainer {
+ public:
+  Trainer(Run& run, Data& data, RunLog* log) : run_(run), data_(data), log_(log) {}
+
+  TrainResult run_all() {
+    run_evaluation();
+    if (!run_.config.is_train) return finish();
+    if (is_over())
+      throw Error(str("max_duration: got ", run_.config.max_duration.text(), ", but the checkpoint has already trained ", run_.now.epoch,
+                      " epochs, ", run_.now.batch, " batches: no training would occur; raise it, or evaluate with is_train=false"));
+    if (!run_.config.save_overwrite) refuse_to_overwrite(run_.config.save_folder, run_.now);
+    while (!is_over()) train_epoch();
+    if (evaluated_at_ != run_.now.batch) run_evaluation();
+    return finish();
+  }
+
+ private:
+  bool is_over() const {
+    const Duration& length = run_.config.max_duration;
+    return length.unit == TimeUnit::kEpoch ? static_cast<double>(run_.now.epoch) >= length.value
+                                           : static_cast<double>(run_.now.batch) >= length.value;
+  }
+
+  void train_epoch() {
+    const Config& config = run_.config;
+    const std::int64_t first = run_.now.batch_in_epoch;
+    const Stopwatch preparing;
+    data_.train_loader.start(train_plan(data_.train_shards->size(), config.train_dataset.batch_size, run_.ranks.rank(),
+                                        run_.ranks.size(), run_.now.epoch, first));
+    add_train_seconds(preparing.seconds());
+    {
+      char label[64];
+      std::snprintf(label, sizeof label, "%-15s Epoch %3lld:", "train", static_cast<long long>(run_.now.epoch));
+      ProgressBar bar(label, run_.batches_per_epoch, first, log_ && config.loggers.progress_bar);
+      while (run_.now.batch_in_epoch < run_.batches_per_epoch && !is_over()) train_batch(bar);
+    }
+    if (run_.now.batch_in_epoch < run_.batches_per_epoch) return;  // over in the middle of an epoch, which then has no end
+
+    const Progress before = run_.now;
+    ++run_.now.epoch;
+    run_.now.batch_in_epoch = run_.now.sample_in_epoch = 0;
+    if (config.eval_interval.unit == TimeUnit::kEpoch && interval_passed(config.eval_interval, before, run_.now)) run_evaluation();
+    if (config.save_interval.unit == TimeUnit::kEpoch || config.max_duration.unit == TimeUnit::kEpoch) save_if_due(before);
+  }
+
+  void train_batch(ProgressBar& bar) {
+    const Config& config = run_.config;
+    const Stopwatch watch;
+    const double waited_before = data_.train_loader.waited_seconds();
+    const HostBatch host = data_.train_loader.next();
+    result_.data_wait_seconds += data_.train_loader.waited_seconds() - waited_before;
+    const StepResult step = train_step(run_, to_device(host, run_.net.device(), run_.net.type()));
+
+    const Progress before = run_.now;
+    ++run_.now.batch, ++run_.now.batch_in_epoch;
+    run_.now.sample += config.train_dataset.batch_size, run_.now.sample_in_epoch += config.train_dataset.batch_size;
+    result_.samples_trained += config.train_dataset.batch_size;
+    add_train_seconds(watch.seconds());
+    throughput_.add(run_.now.sample, run_.seconds.train);
+    if (log_) log_batch(before, step);
+    bar.update(run_.now.batch_in_epoch, "loss/train/total=" + decimals("%.4f", step.loss));
+
+    if (config.eval_interval.unit == TimeUnit::kBatch && interval_passed(config.eval_interval, before, run_.now)) run_evaluation();
+    if (config.save_interval.unit == TimeUnit::kBatch || config.max_duration.unit == TimeUnit::kBatch) save_if_due(before);
+  }
+
+  void log_batch(const Progress& before, const StepResult& step) {
+    const std::int64_t rank_batch = run_.config.train_dataset.batch_size / run_.ranks.size();
+    Metrics metrics = {
+        {"time/epoch", static_cast<double>(before.epoch)},
+        {"time/batch", static_cast<double>(before.batch)},
+        {"time/sample", static_cast<double>(before.sample)},
+        {"time/batch_in_epoch", static_cast<double>(before.batch_in_epoch)},
+        {"time/sample_in_epoch", static_cast<double>(before.sample_in_epoch)},
+        {"trainer/device_train_microbatch_size",
+         static_cast<double>(run_.config.device_train_microbatch_size.value_or(rank_batch))},
+        {"loss/train/total", step.loss},
+        {"metrics/train/MulticlassAccuracy", step.accuracy},
+        {"lr-DecoupledSGDW/group0", run_.schedule.at_step(run_.now.batch)},
+    };
+    const auto append = [&](const Metrics& more) { metrics.insert(metrics.end(), more.begin(), more.end()); };
+    append(throughput_.metrics(run_.ranks.size()));
+    append(time_metrics());
+    if (run_.net.device().is_cuda()) append(gpu_memory_metrics(run_.net.device().index()));
+    log_->write(run_.now.batch, metrics);
+  }
+
+  Metrics time_metrics() const {
+    return {{"time/train", run_.seconds.train / kSecondsPerHour},
+            {"time/val", run_.seconds.eval / kSecondsPerHour},
+            {"time/total", (run_.seconds.train + run_.seconds.eval) / kSecondsPerHour}};
+  }
+
+  void run_evaluation() {
+    const Stopwatch watch;
+    const EvalEpoch epoch{data_.eval_shards->size(), run_.config.eval_dataset.batch_size, run_.ranks.size()};
+    data_.eval_loader.start(eval_plan(epoch.samples, epoch.global_batch, run_.ranks.rank(), run_.ranks.size()));
+    std::int64_t done = 0;
+    char label[64];
+    // Labelled with the epoch that it follows, as the training bar; the one before training with the first.
+    std::snprintf(label, sizeof label, "%-15s Epoch %3lld:", "eval",
+                  static_cast<long long>(std::max<std::int64_t>(run_.now.epoch - 1, 0)));
+    {
+      ProgressBar bar(label, epoch.batches(run_.ranks.rank()), 0, log_ && run_.config.loggers.progress_bar);
+      result_.last_eval = evaluate(run_, [&]() -> std::optional<Batch> {
+        const HostBatch host = data_.eval_loader.next();
+        if (!host) return std::nullopt;
+        bar.update(done++, "");
+        return to_device(host, run_.net.device(), run_.net.type());
+      });
+      bar.update(done, "metrics/eval/MulticlassAccuracy=" + decimals("%.4f", result_.last_eval.accuracy));
+    }
+    run_.seconds.eval += watch.seconds();
+    result_.eval_seconds += watch.seconds();
+    evaluated_at_ = run_.now.batch;
+    log_evaluation();
+  }
+
+  void log_evaluation() {
+    if (!log_) return;
+    const EvalResult& eval = result_.last_eval;
+    Metrics metrics = {{"metrics/eval/CrossEntropy", eval.cross_entropy},
+                       {"metrics/eval/SampleCrossEntropy", eval.sample_cross_entropy},
+                       {"metrics/eval/MulticlassAccuracy", eval.accuracy}};
+    const Metrics times = time_metrics();
+    metrics.insert(metrics.end(), times.begin(), times.end());
+    log_->write(run_.now.batch, metrics);
+    log_info(str("evaluation after ", run_.now.epoch, " epochs, ", run_.now.batch, " batches: top-1 ", decimals("%.2f", 100 * eval.accuracy),
+                 " %, cross entropy ", decimals("%.4f", eval.cross_entropy), ", ", eval.samples, " images"));
+  }
+
+  void save_if_due(const Progress& before) {
+    if (saved_at_ == run_.now.batch) return;
+    if (!interval_passed(run_.config.save_interval, before, run_.now) && !is_over()) return;
+    const Stopwatch watch;
+    const std::string path = save_checkpoint(run_, run_.config.save_folder, data_.train_shards->fingerprint());
+    saved_at_ = run_.now.batch;
+    result_.checkpoints.push_back(path);
+    if (run_.ranks.rank() == 0) delete_old_checkpoints(result_.checkpoints, run_.config.save_num_checkpoints_to_keep);
+    log_info(str("saved ", path, " in ", decimals("%.1f", watch.seconds()), " s"));
+  }
+
+  void add_train_seconds(double seconds) {
+    run_.seconds.train += seconds;
+    result_.train_seconds += seconds;
+  }
+
+  TrainResult finish() { return std::move(result_); }
+
+  Run& run_;
+  Data& data_;
+  RunLog* log_;
+  Throughput throughput_;
+  TrainResult result_;
+  std::int64_t evaluated_at_ = -1, saved_at_ = -1;
+};
+
+}  // namespace
+
+bool interval_passed(const Duration& interval, const Progress& before, const Progress& after) {
+  const auto every = static_cast<std::int64_t>(interval.value);
+  return interval.unit == TimeUnit::kEpoch ? before.epoch / every != after.epoch / every : before.batch / every != after.batch / every;
+}
+
+TrainResult train(Run& run, Data& data, RunLog* log) { return Trainer(run, data, log).run_all(); }
+
+}  // namespace mosaic

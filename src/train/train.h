@@ -1,0 +1,37 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "batch/loader.h"
+#include "report/run_log.h"
+#include "train/evaluate.h"
+#include "train/run.h"
+
+namespace mosaic {
+
+/// The two data sets and who reads them.
+struct Data {
+  std::shared_ptr<const ShardSet> train_shards, eval_shards;
+  Loader train_loader, eval_loader;
+};
+
+/// What a run ends with, on every rank.
+struct TrainResult {
+  EvalResult last_eval;
+  double data_wait_seconds = 0;             // of this rank: training batches that were not ready in time
+  std::int64_t samples_trained = 0;         // by this process and the other ranks, without what a checkpoint brought
+  double train_seconds = 0, eval_seconds = 0;  // of this process
+  std::vector<std::string> checkpoints;     // written by this run and still there
+};
+
+/// Evaluate once; then, if `is_train`, all epochs that are left, with their evaluations and checkpoints: the order of events
+/// is that of recipes sections 7.2, 7.6 and 7.8. Collective.
+/// @param log  rank 0's; nullptr on the others
+/// @throws Error if there is nothing left to train
+TrainResult train(Run& run, Data& data, RunLog* log);
+
+/// True if `interval` lies between `before` and `after`: a multiple of it was passed.
+bool interval_passed(const Duration& interval, const Progress& before, const Progress& after);
+
+}  // namespace mosaic
