@@ -13,6 +13,7 @@
 #include "train/data.h"
 #include "train/open_ranks.h"
 #include "train/summary.h"
+#include "train/train.h"
 
 namespace mosaic {
 namespace {
@@ -67,6 +68,7 @@ void run(const MpiSession& mpi, const std::vector<std::string>& arguments) {
     run = build_run(config, *ranks.group, ranks.device, at::kFloat, data->train_shards->size());
     if (config.load_path) load_checkpoint(*config.load_path, *run, data->train_shards->fingerprint());
     if (run->config.seed != config.seed) data = open_data(run->config, cores);
+    check_start(*run);
     if (mpi.rank() == 0) log = std::make_unique<RunLog>(config.log_folder, config.yaml, run->now.batch);
   });
   log_header(mpi, *run, *data, cores);
@@ -96,9 +98,13 @@ int main(int argc, char** argv) {
     mpi.barrier();  // before a rank leaves: launchers end the others when one has failed
     return e.exit_code();
   } catch (const std::exception& e) {
-    if (mpi.size() > 1) std::cerr << "rank " << mpi.rank() << " of " << mpi.size() << ": ";
-    std::cerr << e.what() << std::endl;
     const auto* error = dynamic_cast<const Error*>(&e);
-    mpi.abort(error ? error->exit_code() : kExitCrash);  // MPI_Finalize would wait for ranks that wait for this one
+    const int exit_code = error ? error->exit_code() : kExitCrash;
+    if (mpi.size() == 1) {
+      std::cerr << "mosaic_resnet: " << e.what() << std::endl;
+      return exit_code;
+    }
+    std::cerr << "rank " << mpi.rank() << " of " << mpi.size() << ": " << e.what() << std::endl;
+    mpi.abort(exit_code);  // MPI_Finalize would wait for ranks that wait for this one
   }
 }

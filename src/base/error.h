@@ -9,8 +9,8 @@ namespace mosaic {
 /// What a process ends with. A batch system decides by it whether to start the job again.
 enum ExitCode : int {
   kExitDone = 0,
-  kExitCrash = 1,      // a bug, a lost rank, a broken machine: starting again may help
-  kExitBadInput = 3,   // configuration, data or command line: starting again cannot help
+  kExitCrash = 1,     // a bug, a lost rank, a broken machine: starting again may help
+  kExitBadInput = 3,  // configuration, data or command line: starting again cannot help
 };
 
 /// Something that a user, a file or the cluster did. The message says where, what was found, what was expected and, if

@@ -61,7 +61,8 @@ std::vector<std::byte> read_file(const std::string& path) {
   std::vector<std::byte> contents(static_cast<std::size_t>(info.st_size));
   std::size_t done = 0;
   while (true) {
-    if (done == contents.size()) contents.resize(done + 4096);  // one more read tells the end, or that the file has grown
+    if (done == contents.size())
+      contents.resize(done + 4096);  // one more read tells the end, or that the file has grown
     const ssize_t got = ::read(file.get(), contents.data() + done, contents.size() - done);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw_system_error(path, "read");
@@ -72,16 +73,25 @@ std::vector<std::byte> read_file(const std::string& path) {
   return contents;
 }
 
-void write_file_atomically(const std::string& path, std::string_view contents) {
-  const std::string temporary = path + ".partial";
-  {
-    const FileDescriptor file = open_to_write(temporary);
-    write_all(file, std::as_bytes(std::span(contents)), temporary);
-    sync(file, temporary);
-  }
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) throw_system_error(path, "rename its temporary file to it");
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+PartialFile::~PartialFile() {
+  if (!committed_) ::unlink(temporary_.c_str());
+}
+
+void PartialFile::commit() {
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) throw_system_error(path_, "rename its temporary file to it");
+  committed_ = true;
+  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
   sync_folder(folder.empty() ? "." : folder.string());
+}
+
+void write_file_atomically(const std::string& path, std::string_view contents) {
+  PartialFile partial(path);
+  {
+    const FileDescriptor file = open_to_write(partial.temporary());
+    write_all(file, std::as_bytes(std::span(contents)), partial.temporary());
+    sync(file, partial.temporary());
+  }
+  partial.commit();
 }
 
 }  // namespace mosaic

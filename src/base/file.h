@@ -38,6 +38,24 @@ void sync(const FileDescriptor& file, const std::string& path);
 void sync_folder(const std::string& path);
 
 std::vector<std::byte> read_file(const std::string& path);
+
+/// A file that counts only when it is complete: it is written as "PATH.partial", and `commit` renames it to PATH.
+class PartialFile {
+ public:
+  explicit PartialFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".partial") {}
+  ~PartialFile();  // removes what was not committed
+  PartialFile(const PartialFile&) = delete;
+  PartialFile& operator=(const PartialFile&) = delete;
+
+  const std::string& temporary() const { return temporary_; }  // to be created, written and synced by the caller
+  /// PATH is the old file or the new one, never half of one, also after a power cut.
+  void commit();
+
+ private:
+  std::string path_, temporary_;
+  bool committed_ = false;
+};
+
 /// Written under a temporary name beside it, synced, renamed: `path` is the old file or the new one, never half of one.
 void write_file_atomically(const std::string& path, std::string_view contents);
 

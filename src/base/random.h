@@ -34,7 +34,8 @@ class KeyedRandom {
   /// In [0, bound), bound > 0. The bias, below bound / 2^64, is far from observable.
   std::int64_t uniform_int(std::int64_t bound) {
     assert(bound > 0);
-    return static_cast<std::int64_t>((static_cast<unsigned __int128>((*this)()) * static_cast<std::uint64_t>(bound)) >> 64);
+    return static_cast<std::int64_t>((static_cast<unsigned __int128>((*this)()) * static_cast<std::uint64_t>(bound)) >>
+                                     64);
   }
 
  private:

@@ -87,7 +87,8 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     job->batch = opened++;
     job->slab = std::move(spare.back());
     spare.pop_back();
-    resize(*job->slab, std::min(plan.batch_size, static_cast<std::int64_t>(plan.samples.size()) - job->batch * plan.batch_size));
+    resize(*job->slab,
+           std::min(plan.batch_size, static_cast<std::int64_t>(plan.samples.size()) - job->batch * plan.batch_size));
     jobs.push_back(std::move(job));
     return {jobs.back().get(), jobs.back()->claimed++};
   }
@@ -168,7 +169,8 @@ void Loader::start(BatchPlan plan) {
   for (auto& job : state_->jobs) state_->spare.push_back(std::move(job->slab));
   state_->jobs.clear();
   state_->plan = std::move(plan);
-  for (; state_->slabs < state_->depth + kSlabsInUse; ++state_->slabs) state_->spare.push_back(std::make_unique<Slab>());
+  for (; state_->slabs < state_->depth + kSlabsInUse; ++state_->slabs)
+    state_->spare.push_back(std::make_unique<Slab>());
   for (const auto& slab : state_->spare)
     state_->resize(*slab, std::min<std::int64_t>(state_->plan.batch_size, state_->plan.samples.size()));
   lock.unlock();

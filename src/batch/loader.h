@@ -25,7 +25,8 @@ class View {
   static std::shared_ptr<Scratch> make_scratch();
 
   /// @param out  side() * side() * 3 bytes; overwritten
-  void render(const StoredImage& image, std::int64_t epoch, std::int64_t sample, Scratch& scratch, std::uint8_t* out) const;
+  void render(const StoredImage& image, std::int64_t epoch, std::int64_t sample, Scratch& scratch,
+              std::uint8_t* out) const;
 
  private:
   int resize_size_, crop_size_;

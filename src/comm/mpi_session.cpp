@@ -18,7 +18,8 @@ MpiSession::MpiSession(int& argc, char**& argv) {
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size_), "MPI_Comm_size");
 
   MPI_Comm node;
-  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
+  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank_, MPI_INFO_NULL, &node),
+            "MPI_Comm_split_type");
   MPI_Comm_rank(node, &local_rank_);
   MPI_Comm_size(node, &local_size_);
   MPI_Comm_free(&node);
@@ -47,7 +48,8 @@ std::vector<std::string> gather_texts(const std::string& text) {
   int total = 0;
   for (int r = 0; r < ranks; ++r) starts[r] = std::exchange(total, total + lengths[r]);
   std::string all(static_cast<std::size_t>(total), '\0');
-  check_mpi(MPI_Allgatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), starts.data(), MPI_CHAR, MPI_COMM_WORLD),
+  check_mpi(MPI_Allgatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), starts.data(), MPI_CHAR,
+                           MPI_COMM_WORLD),
             "MPI_Allgatherv");
   std::vector<std::string> texts;
   for (int r = 0; r < ranks; ++r) texts.push_back(all.substr(starts[r], lengths[r]));
@@ -62,7 +64,8 @@ void throw_if_any_failed(const std::string& message, int exit_code) {
   std::size_t digits = 0;
   const auto code = static_cast<ExitCode>(std::stoi(*failed, &digits));
   const std::string what = failed->substr(digits + 1);
-  throw AgreedError(all_alike ? what : str("rank ", failed - messages.begin(), " of ", messages.size(), ": ", what), code);
+  throw AgreedError(all_alike ? what : str("rank ", failed - messages.begin(), " of ", messages.size(), ": ", what),
+                    code);
 }
 
 }  // namespace mosaic

@@ -55,11 +55,12 @@ class NcclProcessGroup : public ProcessGroup {
   int size() const override { return size_; }
   int rank() const override { return rank_; }
   void all_reduce_sum(Buffer b) override {
-    check_nccl(ncclAllReduce(b.data, b.data, b.count, nccl_type(b.type), ncclSum, comm_, kDefaultStream), "ncclAllReduce",
-               comm_);
+    check_nccl(ncclAllReduce(b.data, b.data, b.count, nccl_type(b.type), ncclSum, comm_, kDefaultStream),
+               "ncclAllReduce", comm_);
   }
   void broadcast(Buffer b, int root) override {
-    check_nccl(ncclBroadcast(b.data, b.data, b.count, nccl_type(b.type), root, comm_, kDefaultStream), "ncclBroadcast", comm_);
+    check_nccl(ncclBroadcast(b.data, b.data, b.count, nccl_type(b.type), root, comm_, kDefaultStream), "ncclBroadcast",
+               comm_);
   }
   void barrier() override {
     check_cuda(cudaStreamSynchronize(kDefaultStream), "cudaStreamSynchronize");

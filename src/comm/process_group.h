@@ -16,9 +16,9 @@ struct Buffer {
   ElementType type = ElementType::kFloat32;
 
   Buffer(void* d, std::size_t n, ElementType t) : data(d), count(n), type(t) {}
-  Buffer(std::span<float> s) : Buffer(s.data(), s.size(), ElementType::kFloat32) {}           // NOLINT
-  Buffer(std::span<double> s) : Buffer(s.data(), s.size(), ElementType::kFloat64) {}          // NOLINT
-  Buffer(std::span<std::int64_t> s) : Buffer(s.data(), s.size(), ElementType::kInt64) {}      // NOLINT
+  Buffer(std::span<float> s) : Buffer(s.data(), s.size(), ElementType::kFloat32) {}       // NOLINT
+  Buffer(std::span<double> s) : Buffer(s.data(), s.size(), ElementType::kFloat64) {}      // NOLINT
+  Buffer(std::span<std::int64_t> s) : Buffer(s.data(), s.size(), ElementType::kInt64) {}  // NOLINT
 };
 
 /// The ranks that train one model. Calls are collective: all ranks make the same ones in the same order, or all hang.

@@ -16,8 +16,8 @@ at::Tensor normalise(const at::Tensor& images, at::ScalarType type) {
 
 Batch to_device(const HostBatch& host, at::Device device, at::ScalarType type) {
   // LibTorch's views of foreign memory are not const; nothing here writes to them.
-  const at::Tensor images = at::from_blob(const_cast<std::uint8_t*>(host->images.data()),
-                                          {host->size, host->side, host->side, 3}, at::kByte);
+  const at::Tensor images =
+      at::from_blob(const_cast<std::uint8_t*>(host->images.data()), {host->size, host->side, host->side, 3}, at::kByte);
   const at::Tensor labels = at::from_blob(const_cast<std::int64_t*>(host->labels.data()), {host->size}, at::kLong);
   return {.images = normalise(images.to(device), type), .labels = labels.to(device, at::kLong, false, true)};
 }

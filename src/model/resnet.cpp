@@ -120,7 +120,8 @@ std::vector<std::string> ResNet::batch_norm_names() const {
 }
 
 void ResNet::set_batches_tracked(std::int64_t count) {
-  visit_layers([&](const std::string&, const std::string&, ResidualBlock::Layer& layer) { layer.norm.batches_tracked = count; });
+  visit_layers(
+      [&](const std::string&, const std::string&, ResidualBlock::Layer& layer) { layer.norm.batches_tracked = count; });
 }
 
 at::Tensor ResNet::flatten_buffers() {

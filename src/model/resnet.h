@@ -106,14 +106,15 @@ void ResNet::visit_layers(Visit visit) {
       auto& layers = stages_[s][b].layers;
       for (std::size_t i = 0; i < layers.size(); ++i)
         visit(block + "conv" + std::to_string(i + 1), block + "bn" + std::to_string(i + 1), layers[i]);
-      if (auto& downsample = stages_[s][b].downsample) visit(block + "downsample.0", block + "downsample.1", *downsample);
+      if (auto& downsample = stages_[s][b].downsample)
+        visit(block + "downsample.0", block + "downsample.1", *downsample);
     }
 }
 
 template <class Visit>
 void ResNet::visit_layers(Visit visit) const {
-  const_cast<ResNet*>(this)->visit_layers(
-      [&](const std::string& conv, const std::string& norm, const ResidualBlock::Layer& layer) { visit(conv, norm, layer); });
+  const_cast<ResNet*>(this)->visit_layers([&](const std::string& conv, const std::string& norm,
+                                              const ResidualBlock::Layer& layer) { visit(conv, norm, layer); });
 }
 
 }  // namespace mosaic

@@ -59,8 +59,9 @@ std::string ProgressBar::line(const std::string& label, std::int64_t done, std::
   const std::string left = rate > 0 ? clock_time(static_cast<double>(total - done) / rate) : "?";
   std::string bar;
   for (int i = 0; i < kBarWidth; ++i) bar += i < filled ? '#' : '.';
-  return label + print(" %3.0f%% ", 100 * share) + "[" + bar + "] " + std::to_string(done) + "/" + std::to_string(total) +
-         " " + clock_time(elapsed) + "<" + left + print(" %.2f ba/s", rate) + (note.empty() ? "" : "  " + note);
+  return label + print(" %3.0f%% ", 100 * share) + "[" + bar + "] " + std::to_string(done) + "/" +
+         std::to_string(total) + " " + clock_time(elapsed) + "<" + left + print(" %.2f ba/s", rate) +
+         (note.empty() ? "" : "  " + note);
 }
 
 void ProgressBar::update(std::int64_t done, const std::string& note) {

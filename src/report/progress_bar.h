@@ -24,8 +24,8 @@ class ProgressBar {
   void update(std::int64_t done, const std::string& note);
 
   /// The line as it would be drawn after `elapsed` seconds.
-  static std::string line(const std::string& label, std::int64_t done, std::int64_t total, std::int64_t first, double elapsed,
-                          const std::string& note);
+  static std::string line(const std::string& label, std::int64_t done, std::int64_t total, std::int64_t first,
+                          double elapsed, const std::string& note);
 
  private:
   std::string label_;

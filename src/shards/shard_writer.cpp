@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <cstdio>
-#include <filesystem>
 
 #include "base/crc32c.h"
 #include "base/file.h"
@@ -42,21 +40,6 @@ class Pool {
   static constexpr std::size_t kBlock = 1 << 20;
   std::vector<std::vector<std::byte>> blocks_;
   std::uint64_t size_ = 0;
-};
-
-/// Removes the file at the end of its life, unless `keep` was called.
-class PartialFile {
- public:
-  explicit PartialFile(std::string path) : path_(std::move(path)) {}
-  ~PartialFile() {
-    if (!path_.empty()) ::unlink(path_.c_str());
-  }
-  PartialFile(const PartialFile&) = delete;
-  PartialFile& operator=(const PartialFile&) = delete;
-  void keep() { path_.clear(); }
-
- private:
-  std::string path_;
 };
 
 /// All texts one after the other, each padded with zeros to the length of the longest.
@@ -206,15 +189,11 @@ void ShardWriter::write(const std::string& path) const {
   const std::uint64_t pool_size =
       (s.pool.size() + kPoolAlignment - 1) / kPoolAlignment * kPoolAlignment + kPoolAlignment;
 
-  const std::string temporary = path + ".partial";
-  PartialFile partial(temporary);
-  reserve_room(temporary, pool_size);
-  const std::uint64_t pool_offset = s.write_tables(temporary, pool_size);
-  write_pool(temporary, s.pool, pool_offset);
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) throw_system_error(path, "rename its temporary file to it");
-  partial.keep();
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  sync_folder(folder.empty() ? "." : folder.string());
+  PartialFile partial(path);
+  reserve_room(partial.temporary(), pool_size);
+  const std::uint64_t pool_offset = s.write_tables(partial.temporary(), pool_size);
+  write_pool(partial.temporary(), s.pool, pool_offset);
+  partial.commit();
 }
 
 }  // namespace mosaic

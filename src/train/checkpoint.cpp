@@ -39,12 +39,13 @@ class TensorFile {
 };
 
 /// Copy tensor `name` of `file` over `target`, whose shape and type it must have.
-void copy_into(const at::Tensor& target, const SafetensorsFile& file, const std::string& path, const std::string& name) {
+void copy_into(const at::Tensor& target, const SafetensorsFile& file, const std::string& path,
+               const std::string& name) {
   const TensorBytes& stored = file.get(name);
   const std::string dtype = target.scalar_type() == at::kDouble ? "F64" : "F32";
   if (stored.dtype != dtype || at::IntArrayRef(stored.shape) != target.sizes())
-    throw Error(mosaic::str(path, ": ", name, ": got ", stored.dtype, ' ', at::IntArrayRef(stored.shape), ", expected ", dtype, ' ',
-                    target.sizes(), ": another model.name or model.num_classes?"));
+    throw Error(mosaic::str(path, ": ", name, ": got ", stored.dtype, ' ', at::IntArrayRef(stored.shape), ", expected ",
+                            dtype, ' ', target.sizes(), ": another model.name or model.num_classes?"));
   const c10::NoGradGuard no_grad;
   const at::Tensor host = at::empty(target.sizes(), target.options().device(at::kCPU).requires_grad(false));
   std::memcpy(host.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
@@ -82,7 +83,8 @@ void write_files(const Run& run, const std::string& folder, const std::vector<at
   for (const auto& norm : run.net.batch_norm_names()) weights.add(norm + ".num_batches_tracked", tracked);
   for (std::size_t i = 0; i < run.sgd.momentum().size(); ++i) momentum.add(parameters[i].name, run.sgd.momentum()[i]);
   for (std::size_t rank = 1; rank < buffers.size(); ++rank)
-    visit_parts(run, buffers[rank], [&](const std::string& name, const at::Tensor& part) { ranks.add(str(rank, ".", name), part); });
+    visit_parts(run, buffers[rank],
+                [&](const std::string& name, const at::Tensor& part) { ranks.add(str(rank, ".", name), part); });
 
   weights.write(folder + "/weights.safetensors");
   if (!momentum.empty()) momentum.write(folder + "/optimizer.safetensors");
@@ -118,10 +120,20 @@ void move_link(const std::string& folder, const std::string& name, const std::st
   sync_folder(folder);
 }
 
+/// A folder to be renamed. If that does not come about it is removed: what a full disk cut short must not fill the disk.
+struct PartialFolder {
+  std::string path;
+  ~PartialFolder() {
+    std::error_code ignored;  // the failure that has led here is the one to tell of
+    fs::remove_all(path, ignored);
+  }
+};
+
 void write_checkpoint(const Run& run, const std::string& folder, const std::vector<at::Tensor>& buffers,
                       const std::string& data_fingerprint) {
   const std::string name = checkpoint_name(run.now);
   const std::string temporary = str(folder, "/.", name, ".partial"), path = folder + "/" + name;
+  const PartialFolder partial{temporary};
   try {
     fs::create_directories(folder);
     fs::remove_all(temporary);
@@ -169,7 +181,8 @@ void load_checkpoint(const std::string& load_path, Run& run, const std::string& 
   const auto bytes = read_file(state_path);
   nlohmann::json state;
   try {
-    state = nlohmann::json::parse(reinterpret_cast<const char*>(bytes.data()), reinterpret_cast<const char*>(bytes.data()) + bytes.size());
+    state = nlohmann::json::parse(reinterpret_cast<const char*>(bytes.data()),
+                                  reinterpret_cast<const char*>(bytes.data()) + bytes.size());
     if (const int version = state.at("format_version"); version != kFormatVersion)
       throw Error(str(state_path, ": format_version: got ", version, ", expected ", kFormatVersion));
     run.now = {.epoch = state.at("epoch"),
@@ -180,13 +193,16 @@ void load_checkpoint(const std::string& load_path, Run& run, const std::string& 
     run.seconds = {.train = state.at("train_seconds"), .eval = state.at("eval_seconds")};
     const std::uint32_t seed = state.at("seed");
     if (seed != run.config.seed)
-      log_warning(str("seed: got ", run.config.seed, ", but the checkpoint was trained with ", seed, ": it goes on with that"));
+      log_warning(
+          str("seed: got ", run.config.seed, ", but the checkpoint was trained with ", seed, ": it goes on with that"));
     run.config.seed = seed;
     if (state.at("data_fingerprint") != data_fingerprint)
       log_warning(str(folder, " was trained on other data than train_dataset.path holds now"));
-    if (const std::int64_t batches = state.at("batches_per_epoch"); batches != run.batches_per_epoch && run.now.batch_in_epoch > 0)
-      throw Error(str(state_path, ": the checkpoint lies in the middle of an epoch of ", batches, " batches, this run's epochs have ",
-                      run.batches_per_epoch, ": take the batch size and data that it was trained with"));
+    if (const std::int64_t batches = state.at("batches_per_epoch");
+        batches != run.batches_per_epoch && run.now.batch_in_epoch > 0)
+      throw Error(str(state_path, ": the checkpoint lies in the middle of an epoch of ", batches,
+                      " batches, this run's epochs have ", run.batches_per_epoch,
+                      ": take the batch size and data that it was trained with"));
   } catch (const nlohmann::json::exception& e) {
     throw Error(str(state_path, ": damaged: ", e.what()));
   }
@@ -226,8 +242,9 @@ void refuse_to_overwrite(const std::string& folder, const Progress& now) {
     std::smatch number;
     if (!std::regex_match(name, number, kName)) continue;
     if (std::stoll(number[1]) > now.epoch || std::stoll(number[2]) > now.batch)
-      throw Error(str("save_folder: ", folder, " holds ", name, ", which is ahead of this run's epoch ", now.epoch, ", batch ", now.batch,
-                      ": continue it with load_path=", folder, ", take another run_name, or set save_overwrite=true"));
+      throw Error(str("save_folder: ", folder, " holds ", name, ", which is ahead of this run's epoch ", now.epoch,
+                      ", batch ", now.batch, ": continue it with load_path=", folder,
+                      ", take another run_name, or set save_overwrite=true"));
   }
 }
 

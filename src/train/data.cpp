@@ -16,18 +16,21 @@ std::shared_ptr<const ShardSet> open_split(const Config& config, const std::stri
   }
   const auto classes = static_cast<std::int64_t>(shards->class_names().size());
   if (classes > config.model.num_classes)
-    throw Error(str("model.num_classes: got ", config.model.num_classes, ", but ", folder, " (", split, ") has ", classes,
-                    " classes: expected at least that"));
+    throw Error(str("model.num_classes: got ", config.model.num_classes, ", but ", folder, " (", split, ") has ",
+                    classes, " classes: expected at least that"));
   if (classes < config.model.num_classes)
-    log_warning(str("model.num_classes is ", config.model.num_classes, ", but ", folder, " (", split, ") has only ", classes, " classes"));
+    log_warning(str("model.num_classes is ", config.model.num_classes, ", but ", folder, " (", split, ") has only ",
+                    classes, " classes"));
   return shards;
 }
 
 void check_batch_size(const std::string& key, std::int64_t batch, int ranks) {
   if (batch < ranks)
-    throw Error(str(key, ": got ", batch, " on ", ranks, " ranks, expected at least one image per rank (batch sizes are global)"));
+    throw Error(str(key, ": got ", batch, " on ", ranks,
+                    " ranks, expected at least one image per rank (batch sizes are global)"));
   if (batch % ranks != 0)
-    throw Error(str(key, ": got ", batch, " on ", ranks, " ranks, expected a multiple of the number of ranks (batch sizes are global), like ",
+    throw Error(str(key, ": got ", batch, " on ", ranks,
+                    " ranks, expected a multiple of the number of ranks (batch sizes are global), like ",
                     batch / ranks * ranks, " or ", (batch / ranks + 1) * ranks));
 }
 
@@ -38,15 +41,16 @@ void check_batch_sizes(const Config& config, int ranks) {
   check_batch_size("eval_dataset.batch_size", config.eval_dataset.batch_size, ranks);
   const std::int64_t rank_batch = config.train_dataset.batch_size / ranks;
   if (const auto micro = config.device_train_microbatch_size; micro && *micro > rank_batch)
-    log_warning(str("device_train_microbatch_size is ", *micro, ", but a rank's batch has only ", rank_batch, " images: one micro-batch"));
+    log_warning(str("device_train_microbatch_size is ", *micro, ", but a rank's batch has only ", rank_batch,
+                    " images: one micro-batch"));
 }
 
 std::unique_ptr<Data> open_data(const Config& config, int threads) {
   auto train = open_split(config, "train_dataset", config.train_dataset.path, "train");
   auto eval = open_split(config, "eval_dataset", config.eval_dataset.path, "val");
   if (train->class_names() != eval->class_names())
-    throw Error(str("eval_dataset.path: the classes of ", config.eval_dataset.path, " (val) are not those of ", config.train_dataset.path,
-                    " (train): expected the same names in the same order"));
+    throw Error(str("eval_dataset.path: the classes of ", config.eval_dataset.path, " (val) are not those of ",
+                    config.train_dataset.path, " (train): expected the same names in the same order"));
   return std::unique_ptr<Data>(new Data{.train_shards = train,
                                         .eval_shards = eval,
                                         .train_loader = {train, View(config.train_dataset, config.seed), threads},

@@ -22,8 +22,8 @@ void refuse_sharing(const std::vector<RankGpu>& ranks) {
     const auto& r = ranks[rank];
     const auto [other, is_new] = owner.emplace(std::pair(r.host, r.uuid), static_cast<int>(rank));
     if (!is_new)
-      throw Error(str("device: host ", r.host, ": ranks ", other->second, " and ", rank, " would share one GPU (", ranks_on[r.host],
-                      " ranks there, rank ", rank, " sees ", r.gpus, r.gpus == 1 ? " GPU" : " GPUs",
+      throw Error(str("device: host ", r.host, ": ranks ", other->second, " and ", rank, " would share one GPU (",
+                      ranks_on[r.host], " ranks there, rank ", rank, " sees ", r.gpus, r.gpus == 1 ? " GPU" : " GPUs",
                       "): start one rank per GPU (mpirun --map-by ppr:GPUS:node, srun --ntasks-per-node=GPUS), or set "
                       "NCCL_MULTI_RANK_GPU_ENABLE=1 if they shall share it"));
   }
@@ -42,7 +42,8 @@ bool use_gpus(DeviceChoice choice, const std::vector<RankGpu>& ranks, bool shari
                     ": check nvidia-smi and CUDA_VISIBLE_DEVICES there, or take device=cpu"));
   if (with.empty()) return false;
   if (!without.empty())
-    throw Error(str("device: got auto, but some ranks have a GPU (on ", join(with), ") and some have none (on ", join(without),
+    throw Error(str("device: got auto, but some ranks have a GPU (on ", join(with), ") and some have none (on ",
+                    join(without),
                     "): check nvidia-smi and CUDA_VISIBLE_DEVICES on the latter, or take device=cpu for all"));
   if (!sharing_allowed) refuse_sharing(ranks);
   return true;

@@ -31,6 +31,11 @@ std::string decimals(const char* format, double value) {
   return text;
 }
 
+bool is_over(const Run& run) {
+  const Duration& length = run.config.max_duration;
+  return static_cast<double>(length.unit == TimeUnit::kEpoch ? run.now.epoch : run.now.batch) >= length.value;
+}
+
 /// A training run in progress: `train` below, in pieces.
 class Trainer {
  public:
@@ -39,22 +44,12 @@ class Trainer {
   TrainResult run_all() {
     run_evaluation();
     if (!run_.config.is_train) return finish();
-    if (is_over())
-      throw Error(str("max_duration: got ", run_.config.max_duration.text(), ", but the checkpoint has already trained ", run_.now.epoch,
-                      " epochs, ", run_.now.batch, " batches: no training would occur; raise it, or evaluate with is_train=false"));
-    if (!run_.config.save_overwrite) refuse_to_overwrite(run_.config.save_folder, run_.now);
-    while (!is_over()) train_epoch();
+    while (!is_over(run_)) train_epoch();
     if (evaluated_at_ != run_.now.batch) run_evaluation();
     return finish();
   }
 
  private:
-  bool is_over() const {
-    const Duration& length = run_.config.max_duration;
-    return length.unit == TimeUnit::kEpoch ? static_cast<double>(run_.now.epoch) >= length.value
-                                           : static_cast<double>(run_.now.batch) >= length.value;
-  }
-
   void train_epoch() {
     const Config& config = run_.config;
     const std::int64_t first = run_.now.batch_in_epoch;
@@ -66,15 +61,18 @@ class Trainer {
       char label[64];
       std::snprintf(label, sizeof label, "%-15s Epoch %3lld:", "train", static_cast<long long>(run_.now.epoch));
       ProgressBar bar(label, run_.batches_per_epoch, first, log_ && config.loggers.progress_bar);
-      while (run_.now.batch_in_epoch < run_.batches_per_epoch && !is_over()) train_batch(bar);
+      while (run_.now.batch_in_epoch < run_.batches_per_epoch && !is_over(run_)) train_batch(bar);
     }
-    if (run_.now.batch_in_epoch < run_.batches_per_epoch) return;  // over in the middle of an epoch, which then has no end
+    if (run_.now.batch_in_epoch < run_.batches_per_epoch)
+      return;  // over in the middle of an epoch, which then has no end
 
     const Progress before = run_.now;
     ++run_.now.epoch;
     run_.now.batch_in_epoch = run_.now.sample_in_epoch = 0;
-    if (config.eval_interval.unit == TimeUnit::kEpoch && interval_passed(config.eval_interval, before, run_.now)) run_evaluation();
-    if (config.save_interval.unit == TimeUnit::kEpoch || config.max_duration.unit == TimeUnit::kEpoch) save_if_due(before);
+    if (config.eval_interval.unit == TimeUnit::kEpoch && interval_passed(config.eval_interval, before, run_.now))
+      run_evaluation();
+    if (config.save_interval.unit == TimeUnit::kEpoch || config.max_duration.unit == TimeUnit::kEpoch)
+      save_if_due(before);
   }
 
   void train_batch(ProgressBar& bar) {
@@ -94,8 +92,10 @@ class Trainer {
     if (log_) log_batch(before, step);
     bar.update(run_.now.batch_in_epoch, "loss/train/total=" + decimals("%.4f", step.loss));
 
-    if (config.eval_interval.unit == TimeUnit::kBatch && interval_passed(config.eval_interval, before, run_.now)) run_evaluation();
-    if (config.save_interval.unit == TimeUnit::kBatch || config.max_duration.unit == TimeUnit::kBatch) save_if_due(before);
+    if (config.eval_interval.unit == TimeUnit::kBatch && interval_passed(config.eval_interval, before, run_.now))
+      run_evaluation();
+    if (config.save_interval.unit == TimeUnit::kBatch || config.max_duration.unit == TimeUnit::kBatch)
+      save_if_due(before);
   }
 
   void log_batch(const Progress& before, const StepResult& step) {
@@ -159,13 +159,14 @@ class Trainer {
     const Metrics times = time_metrics();
     metrics.insert(metrics.end(), times.begin(), times.end());
     log_->write(run_.now.batch, metrics);
-    log_info(str("evaluation after ", run_.now.epoch, " epochs, ", run_.now.batch, " batches: top-1 ", decimals("%.2f", 100 * eval.accuracy),
-                 " %, cross entropy ", decimals("%.4f", eval.cross_entropy), ", ", eval.samples, " images"));
+    log_info(str("evaluation after ", run_.now.epoch, " epochs, ", run_.now.batch, " batches: top-1 ",
+                 decimals("%.2f", 100 * eval.accuracy), " %, cross entropy ", decimals("%.4f", eval.cross_entropy),
+                 ", ", eval.samples, " images"));
   }
 
   void save_if_due(const Progress& before) {
     if (saved_at_ == run_.now.batch) return;
-    if (!interval_passed(run_.config.save_interval, before, run_.now) && !is_over()) return;
+    if (!interval_passed(run_.config.save_interval, before, run_.now) && !is_over(run_)) return;
     const Stopwatch watch;
     const std::string path = save_checkpoint(run_, run_.config.save_folder, data_.train_shards->fingerprint());
     saved_at_ = run_.now.batch;
@@ -193,7 +194,18 @@ class Trainer {
 
 bool interval_passed(const Duration& interval, const Progress& before, const Progress& after) {
   const auto every = static_cast<std::int64_t>(interval.value);
-  return interval.unit == TimeUnit::kEpoch ? before.epoch / every != after.epoch / every : before.batch / every != after.batch / every;
+  return interval.unit == TimeUnit::kEpoch ? before.epoch / every != after.epoch / every
+                                           : before.batch / every != after.batch / every;
+}
+
+void check_start(const Run& run) {
+  const Config& config = run.config;
+  if (!config.is_train) return;
+  if (is_over(run))
+    throw Error(str("max_duration: got ", config.max_duration.text(), ", but the checkpoint has already trained ",
+                    run.now.epoch, " epochs, ", run.now.batch,
+                    " batches: no training would occur; raise it, or evaluate with is_train=false"));
+  if (!config.save_overwrite) refuse_to_overwrite(config.save_folder, run.now);
 }
 
 TrainResult train(Run& run, Data& data, RunLog* log) { return Trainer(run, data, log).run_all(); }

@@ -19,16 +19,20 @@ struct Data {
 /// What a run ends with, on every rank.
 struct TrainResult {
   EvalResult last_eval;
-  double data_wait_seconds = 0;             // of this rank: training batches that were not ready in time
-  std::int64_t samples_trained = 0;         // by this process and the other ranks, without what a checkpoint brought
+  double data_wait_seconds = 0;                // of this rank: training batches that were not ready in time
+  std::int64_t samples_trained = 0;            // by this process and the other ranks, without what a checkpoint brought
   double train_seconds = 0, eval_seconds = 0;  // of this process
-  std::vector<std::string> checkpoints;     // written by this run and still there
+  std::vector<std::string> checkpoints;        // written by this run and still there
 };
+
+/// What is to be checked of a run that shall be trained, once its checkpoint is loaded and before it leaves anything: that
+/// max_duration is not reached yet, and that no later checkpoints lie in save_folder unless they may be overwritten.
+/// @throws Error with what to do
+void check_start(const Run& run);
 
 /// Evaluate once; then, if `is_train`, all epochs that are left, with their evaluations and checkpoints: the order of events
 /// is that of recipes sections 7.2, 7.6 and 7.8. Collective.
 /// @param log  rank 0's; nullptr on the others
-/// @throws Error if there is nothing left to train
 TrainResult train(Run& run, Data& data, RunLog* log);
 
 /// True if `interval` lies between `before` and `after`: a multiple of it was passed.

@@ -41,7 +41,8 @@ StepResult train_step(Run& run, const Batch& batch) {
   run.ranks.all_reduce_sum(buffer_of(sums));
   const at::Tensor on_host = sums.cpu();
   const double ranks = run.ranks.size();
-  return {.loss = on_host[0].item<double>() / ranks, .accuracy = on_host[1].item<double>() / (ranks * static_cast<double>(n))};
+  return {.loss = on_host[0].item<double>() / ranks,
+          .accuracy = on_host[1].item<double>() / (ranks * static_cast<double>(n))};
 }
 
 }  // namespace mosaic

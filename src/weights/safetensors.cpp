@@ -29,8 +29,9 @@ std::int64_t checked_product(const std::vector<std::int64_t>& shape) {
 std::int64_t TensorBytes::elements() const { return checked_product(shape); }
 
 std::int64_t dtype_bytes(const std::string& dtype) {
-  static const std::map<std::string, std::int64_t> kBytes = {
-      {"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}};
+  static const std::map<std::string, std::int64_t> kBytes = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2},
+                                                             {"I64", 8}, {"I32", 4}, {"I16", 2}, {"I8", 1},
+                                                             {"U8", 1},  {"BOOL", 1}};
   const auto found = kBytes.find(dtype);
   if (found == kBytes.end()) throw Error(str("unknown element type '", dtype, "'"));
   return found->second;
@@ -51,14 +52,17 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path), content
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") {
       if (!entry.is_object()) fail("__metadata__ is not an object");
-      for (const auto& [key, value] : entry.items()) metadata_[key] = value.is_string() ? value.get<std::string>() : value.dump();
+      for (const auto& [key, value] : entry.items())
+        metadata_[key] = value.is_string() ? value.get<std::string>() : value.dump();
       continue;
     }
     const auto integers = [&](const char* key) {
-      if (!entry.is_object() || !entry.contains(key) || !entry[key].is_array()) fail(str("tensor ", name, " has no list ", key));
+      if (!entry.is_object() || !entry.contains(key) || !entry[key].is_array())
+        fail(str("tensor ", name, " has no list ", key));
       std::vector<std::int64_t> values;
       for (const auto& v : entry[key]) {
-        if (!v.is_number_integer() || (v.is_number_unsigned() && v.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()))
+        if (!v.is_number_integer() ||
+            (v.is_number_unsigned() && v.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()))
           fail(str("tensor ", name, ": ", key, " holds ", v.dump().substr(0, 40), ", expected a whole number"));
         values.push_back(v.get<std::int64_t>());
       }
@@ -99,14 +103,14 @@ void write_safetensors(const std::string& path, const std::map<std::string, Tens
   // format demands.
   std::vector<const std::pair<const std::string, TensorBytes>*> order;
   for (const auto& entry : tensors) order.push_back(&entry);
-  std::stable_sort(order.begin(), order.end(),
-                   [](const auto* a, const auto* b) { return dtype_bytes(a->second.dtype) > dtype_bytes(b->second.dtype); });
+  std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
+    return dtype_bytes(a->second.dtype) > dtype_bytes(b->second.dtype);
+  });
   std::uint64_t offset = 0;
   for (const auto* entry : order) {
     const auto& [name, tensor] = *entry;
-    header[name] = {{"dtype", tensor.dtype},
-                    {"shape", tensor.shape},
-                    {"data_offsets", {offset, offset + tensor.bytes.size()}}};
+    header[name] = {
+        {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + tensor.bytes.size()}}};
     offset += tensor.bytes.size();
   }
   std::string text = header.dump();

@@ -71,7 +71,8 @@ TEST_CASE("the sampler gives the reference's order", "[batch][golden]") {
     if (train) {
       const auto order = shuffled(n, c["epoch"]);
       const TrainEpoch epoch{n, world, world};
-      for (std::int64_t batch = 0; batch < epoch.batches(); ++batch) mine.push_back(order[epoch.position(batch, rank, 0)]);
+      for (std::int64_t batch = 0; batch < epoch.batches(); ++batch)
+        mine.push_back(order[epoch.position(batch, rank, 0)]);
     } else {
       // The reference pads by repeating from the beginning; we read each sample once.
       const EvalEpoch epoch{n, world, world};

@@ -1,8 +1,8 @@
 #include "model/resnet.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/GradMode.h>
 #include <ATen/CPUGeneratorImpl.h>
+#include <c10/core/GradMode.h>
 
 #include "base/sha256.h"
 #include "catch.h"
@@ -47,7 +47,8 @@ TEST_CASE("both losses, any number of classes: logits for every class", "[model]
 TEST_CASE("training moves the running statistics, evaluation and frozen batch norm do not", "[model]") {
   const c10::NoGradGuard no_grad;
   const auto moved = [](bool training, bool frozen) {
-    ResNet net({.name = "resnet18", .num_classes = 10, .freeze_batch_norm = frozen}, at::detail::createCPUGenerator(17));
+    ResNet net({.name = "resnet18", .num_classes = 10, .freeze_batch_norm = frozen},
+               at::detail::createCPUGenerator(17));
     net.set_training(training);
     net.forward(at::ones({2, 3, 32, 32}));
     return !at::equal(net.buffers()[0].tensor, at::zeros({64}));
@@ -68,10 +69,11 @@ TEST_CASE("initial weights are the reference's, bit for bit", "[model][golden]")
   for (const auto& g : golden->at("nets")) {
     INFO(g["arch"] << " " << g["loss"] << " seed " << g["seed"]);
     auto random = at::detail::createCPUGenerator(g["seed"].get<std::uint64_t>());
-    const ResNet net({.name = g["arch"],
-                      .loss_name = g["loss"] == "cross_entropy" ? LossName::kCrossEntropy : LossName::kBinaryCrossEntropy,
-                      .num_classes = g["classes"]},
-                     random);
+    const ResNet net(
+        {.name = g["arch"],
+         .loss_name = g["loss"] == "cross_entropy" ? LossName::kCrossEntropy : LossName::kBinaryCrossEntropy,
+         .num_classes = g["classes"]},
+        random);
     std::map<std::string, at::Tensor> mine;
     for (const auto& p : net.parameters()) mine[p.name] = p.tensor.detach();
     for (const auto& b : net.buffers()) mine[b.name] = b.tensor;

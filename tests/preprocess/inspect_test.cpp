@@ -32,8 +32,8 @@ TEST_CASE("info prints what the shards hold, of all splits or one", "[preprocess
   const Packed packed;
   const Outcome all = run_preprocess({"info", packed.out});
   CHECK(all.exit_code == 0);
-  CHECK_THAT(all.out, Contains("train") && Contains("val") && Contains("images                 16        6") &&
-                          Contains("images per class        8        3") && Contains("sides in pixels"));
+  CHECK_THAT(all.out, Contains("train") && Contains("val") && Contains("images                  16        6\n") &&
+                          Contains("images per class         8        3\n") && Contains("sides in pixels"));
   const Outcome one = run_preprocess({"info", packed.out, "--split", "val"});
   CHECK(one.out.find("train") == std::string::npos);
 

@@ -27,8 +27,8 @@ struct Source {
     for (int i = 0; i < count; ++i) write_picture(image(i), 60, 60, i);
   }
   std::string image(int i) const { return str(root / "in/x/c/", 1000 + i, ".ppm"); }
-  std::vector<std::string> command(const std::string& out) const {
-    return {"pack", root / "in", root / out, "--split", "x", "--shard-size", "11KB", "--threads", "1"};
+  std::vector<std::string> command(const std::string& out, const std::string& shard_size = "12KB") const {
+    return {"pack", root / "in", root / out, "--split", "x", "--shard-size", shard_size, "--threads", "1"};
   }
   Outcome pack(const std::string& out, const std::vector<std::string>& more = {}) const {
     auto words = command(out);
@@ -60,7 +60,7 @@ TEST_CASE("packing again what is packed already does nothing and says so", "[pre
     const Outcome again = source.pack("out", more);
     CHECK(again.exit_code == 0);
     CHECK_THAT(again.err, Contains("out: x: packed already, from these files with these options: nothing to do"));
-    CHECK_THAT(again.out, Contains("images                  5"));
+    CHECK_THAT(again.out, Contains("images                     5\n"));
   }
   CHECK(source.digests("out") == before);
   CHECK(fs::last_write_time(source.root / "out/x-00000.h5") == time);
@@ -70,9 +70,9 @@ TEST_CASE("a finished data set from other files or options is refused, and repla
           "[preprocess]") {
   const Source source(5);
   REQUIRE(source.pack("out").exit_code == 0);
-  const auto refusal = [&](const std::vector<std::string>& more = {}) {
+  const auto refusal = [&](const std::string& shard_size = "12KB") {
     const auto before = source.digests("out");
-    const Outcome outcome = source.pack("out", more);
+    const Outcome outcome = run_preprocess(source.command("out", shard_size));
     CHECK(outcome.exit_code == kExitBadInput);
     CHECK(source.digests("out") == before);
     return outcome.err;
@@ -82,7 +82,7 @@ TEST_CASE("a finished data set from other files or options is refused, and repla
           source.root / "out/x-00000.h5: a finished data set is here already, made from other files than are in ",
           source.root / "in/x now, or with other options: take another folder, or replace it with --overwrite\n");
 
-  CHECK(refusal({"--shard-size", "1GiB"}) != "");  // the first one given counts: see below
+  CHECK(refusal("13KB") == sentence);
   write_picture(source.image(2), 60, 60, 77);
   CHECK(refusal() == sentence);
   write_picture(source.image(6), 60, 60, 78);
@@ -106,24 +106,23 @@ TEST_CASE("killed at any moment and run again, packing goes on and gives the sam
   REQUIRE(expected.size() == 60);
 
   for (const int parts_before : {1, 5, 20}) {
-    fs::remove_all(source.root / "out");
-    const pid_t process = start_preprocess(source.command("out"));
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-    while (!fs::exists(source.part("out", parts_before - 1)) && std::chrono::steady_clock::now() < deadline)
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
-    ::kill(process, SIGKILL);
-    REQUIRE(wait_for(process) == -1);  // it was not finished
+    int exit_code = 0;  // on a busy machine it may end before it is killed
+    for (int attempt = 0; attempt < 10 && exit_code != -1; ++attempt) {
+      fs::remove_all(source.root / "out");
+      const pid_t process = start_preprocess(source.command("out"));
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+      while (!fs::exists(source.part("out", parts_before - 1)) && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(std::chrono::microseconds(200));
+      ::kill(process, SIGKILL);
+      exit_code = wait_for(process);
+    }
+    REQUIRE(exit_code == -1);
     REQUIRE(shard_numbers(source.root / "out", "x").empty());
-    const auto first_part_time = fs::last_write_time(source.part("out", 0));
 
     const Outcome again = source.pack("out");
 
     CHECK(again.exit_code == 0);
     CHECK(source.digests("out") == expected);
-    if (parts_before > 1) {  // in the journal for sure: kept, not made again (but for its ending)
-      CHECK(fs::exists(source.root / "out/x-00000.h5"));
-      CHECK(first_part_time <= fs::last_write_time(source.root / "out/x-00000.h5"));
-    }
     for (const auto& entry : fs::directory_iterator(source.root / "out"))
       CHECK((entry.path().extension() == ".h5" || entry.path().filename() == "x.journal"));
   }

@@ -62,7 +62,7 @@ TEST_CASE("packing keeps JPEG files as they are and stores other formats as pixe
   CHECK(read_bytes(train, 3) == std::string(bmp.rgb.begin(), bmp.rgb.end()));
 
   CHECK_THAT(outcome.out,
-             Contains("images                     9        6") && Contains("JPEG files                 3"));
+             Contains("images                    9        6\n") && Contains("JPEG files                3        2\n"));
   CHECK_THAT(outcome.out, Contains("fingerprint of train: " + train.fingerprint()));
   CHECK(outcome.err.find('\r') == std::string::npos);  // no bar where there is no terminal
   CHECK(fs::exists(root / "out/train.journal"));
@@ -137,7 +137,7 @@ TEST_CASE("all bad files of all splits are named, and nothing gets its final nam
   const Outcome skipped = run_preprocess({"pack", root / "in", root / "out", "--skip-bad", "4"});
   CHECK(skipped.exit_code == 0);
   CHECK_THAT(skipped.err, Contains("cut.jpg: JPEG: the file is truncated"));
-  CHECK_THAT(skipped.out, Contains("bad files left out         2        2"));
+  CHECK_THAT(skipped.out, Contains("bad files left out         2        2\n"));
   const ShardSet train(root / "out", "train");
   for (std::int64_t i = 0; i < train.size(); ++i) CHECK(train.source_name(i) != "a/cut.jpg");
 }
@@ -204,7 +204,7 @@ TEST_CASE("a disk that fills up while packing is named, and no partial file stay
       run_preprocess({"pack", root / "in", disk.path() + "/out", "--split", "x", "--shard-size", "30KB"});
 
   CHECK(outcome.exit_code == kExitBadInput);
-  CHECK_THAT(outcome.err, Contains(".h5.part.partial: cannot write: No space left on device"));
+  CHECK_THAT(outcome.err, Contains(".partial: cannot write: No space left on device"));
   CHECK(splits_in(disk.path() + "/out").empty());
   CHECK(fs::exists(disk.path() + "/out/x-00000.h5.part"));  // complete: used when there is room
   for (const auto& entry : fs::directory_iterator(disk.path() + "/out")) CHECK(entry.path().extension() != ".partial");

@@ -55,7 +55,8 @@ TEST_CASE("a damaged file is refused with a sentence", "[weights]") {
     return message_of([&] { SafetensorsFile(folder / "x"); });
   };
   CHECK_THAT(refusal("abc"), Catch::Contains("it has 3 bytes, expected at least 8"));
-  CHECK_THAT(refusal(std::string(8, '\xff')), Catch::Contains("its header claims 18446744073709551615 bytes, the file has 8"));
+  CHECK_THAT(refusal(std::string(8, '\xff')),
+             Catch::Contains("its header claims 18446744073709551615 bytes, the file has 8"));
   CHECK_THAT(refusal(file_of("{\"a\":", 0)), Catch::Contains("its header is not a JSON object"));
   CHECK_THAT(refusal(file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 4)),
              Catch::Contains("tensor a lies outside the file"));
@@ -70,8 +71,9 @@ TEST_CASE("a damaged file is refused with a sentence", "[weights]") {
 
 TEST_CASE("no mutation of a valid file crashes the reader", "[weights]") {
   const test::TemporaryFolder folder;
-  const std::string good =
-      file_of(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[3],"data_offsets":[8,11]}})", 11);
+  const std::string good = file_of(
+      R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[3],"data_offsets":[8,11]}})",
+      11);
   KeyedRandom random{5};
   for (int i = 0; i < 2000; ++i) {
     std::string bad = good;

@@ -1,0 +1,168 @@
+#include "batch/loader.h"
+
+#include <map>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "catch.h"
+#include "shards/shard_writer.h"
+#include "support.h"
+
+namespace mosaic {
+namespace {
+
+/// 40 images of noise in sizes from 20 to 59 pixels, labels 0 to 3, in two shards; `broken`: one that claims to be a JPEG.
+class SmallSet {
+ public:
+  explicit SmallSet(std::int64_t broken = -1) {
+    std::vector<std::string> parts;
+    for (int shard = 0; shard < 2; ++shard) {
+      ShardWriter writer("train", shard, {"a", "b", "c", "d"});
+      for (std::int64_t i = shard * 20; i < shard * 20 + 20; ++i) {
+        KeyedRandom random{static_cast<std::uint64_t>(i)};
+        std::vector<std::byte> pixels(static_cast<std::size_t>((20 + i) * (59 - i) * 3));
+        for (std::byte& b : pixels) b = static_cast<std::byte>(random());
+        const StoredKind kind = i == broken ? StoredKind::kJpegFile : StoredKind::kPixels;
+        writer.add({kind, static_cast<int>(20 + i), static_cast<int>(59 - i), pixels}, static_cast<std::int32_t>(i % 4),
+                   str("x/", i));
+      }
+      parts.push_back(folder_ / str("part", shard));
+      writer.write(parts.back());
+    }
+    finish_shards(parts, folder_.path(), "train");
+    shards = std::make_shared<const ShardSet>(folder_.path(), "train");
+  }
+
+  std::shared_ptr<const ShardSet> shards;
+
+ private:
+  test::TemporaryFolder folder_;
+};
+
+View train_view(std::uint64_t seed = 17) {
+  TrainDatasetConfig config;
+  config.crop_size = 16;
+  return View(config, seed);
+}
+
+/// Everything that a loader gives for `plan`, batch by batch.
+std::vector<Slab> read_all(Loader& loader, BatchPlan plan) {
+  std::vector<Slab> batches;
+  loader.start(std::move(plan));
+  while (const HostBatch batch = loader.next()) batches.push_back(*batch);
+  return batches;
+}
+
+bool same(const Slab& a, const Slab& b) { return a.side == b.side && a.images == b.images && a.labels == b.labels; }
+
+TEST_CASE("one, two and four threads give the same batches", "[batch]") {
+  const SmallSet set;
+  Loader one(set.shards, train_view(), 1);
+  const auto expected = read_all(one, train_plan(40, 8, 0, 1, 3, 0));
+  REQUIRE(expected.size() == 5);
+  CHECK(expected[0].images.size() == 8 * 16 * 16 * 3);
+  for (const int threads : {2, 4}) {
+    Loader many(set.shards, train_view(), threads, 1 + threads / 2);
+    const auto batches = read_all(many, train_plan(40, 8, 0, 1, 3, 0));
+    REQUIRE(batches.size() == expected.size());
+    for (std::size_t i = 0; i < batches.size(); ++i) CHECK(same(batches[i], expected[i]));
+  }
+}
+
+TEST_CASE("one, two and four ranks see the same pixels of each sample", "[batch]") {
+  const SmallSet set;
+  std::vector<std::multimap<std::vector<std::uint8_t>, std::int64_t>> seen;
+  for (const int ranks : {1, 2, 4}) {
+    auto& images = seen.emplace_back();
+    for (int rank = 0; rank < ranks; ++rank) {
+      Loader loader(set.shards, train_view(), 2);
+      for (const Slab& batch : read_all(loader, train_plan(40, 8, rank, ranks, 0, 0)))
+        for (std::int64_t i = 0; i < batch.size; ++i) {
+          const auto* first = batch.images.data() + i * 16 * 16 * 3;
+          images.emplace(std::vector<std::uint8_t>(first, first + 16 * 16 * 3), batch.labels[i]);
+        }
+    }
+  }
+  CHECK(seen[0].size() == 40);
+  CHECK(seen[1] == seen[0]);
+  CHECK(seen[2] == seen[0]);
+}
+
+TEST_CASE("another epoch or seed gives other crops", "[batch]") {
+  const SmallSet set;
+  Loader loader(set.shards, train_view(17), 2), other(set.shards, train_view(18), 2);
+  BatchPlan plan{.samples = {5, 6, 7}, .batch_size = 3, .epoch = 0};
+  const auto first = read_all(loader, plan), again = read_all(loader, plan), seed = read_all(other, plan);
+  plan.epoch = 1;
+  const auto next = read_all(loader, plan);
+  CHECK(same(first[0], again[0]));
+  CHECK_FALSE(same(first[0], next[0]));
+  CHECK_FALSE(same(first[0], seed[0]));
+}
+
+TEST_CASE("a run that continues in the middle of an epoch reads the rest of it, and nothing else", "[batch]") {
+  const SmallSet set;
+  Loader loader(set.shards, train_view(), 2);
+  const auto whole = read_all(loader, train_plan(40, 8, 0, 1, 2, 0)),
+             rest = read_all(loader, train_plan(40, 8, 0, 1, 2, 3));
+  REQUIRE(rest.size() == 2);
+  CHECK(same(rest[0], whole[3]));
+  CHECK(same(rest[1], whole[4]));
+}
+
+TEST_CASE("evaluation keeps its last, smaller batch", "[batch]") {
+  const SmallSet set;
+  DatasetConfig config{.resize_size = 20, .crop_size = 16};
+  Loader loader(set.shards, View(config), 2);
+  const auto batches = read_all(loader, eval_plan(40, 16, 0, 1));
+  REQUIRE(batches.size() == 3);
+  CHECK(batches[2].size == 8);
+  CHECK(batches[0].labels[1] == 1);
+}
+
+TEST_CASE("a new plan drops what is left of the old one", "[batch]") {
+  const SmallSet set;
+  Loader loader(set.shards, train_view(), 3);
+  for (int i = 0; i < 50; ++i) {
+    loader.start(train_plan(40, 8, 0, 1, i, 0));
+    const HostBatch batch = loader.next();
+    CHECK(batch->size == 8);
+  }
+  const BatchPlan plan{.samples = {1, 2}, .batch_size = 2};
+  CHECK(read_all(loader, plan)[0].labels == std::vector<std::int64_t>{1, 2});
+}
+
+TEST_CASE("a batch outlives its loader", "[batch]") {
+  const SmallSet set;
+  HostBatch batch;
+  {
+    Loader loader(set.shards, train_view(), 2);
+    loader.start(train_plan(40, 8, 0, 1, 0, 0));
+    batch = loader.next();
+  }
+  CHECK(batch->labels.size() == 8);
+}
+
+TEST_CASE("an image that cannot be decoded is named where its batch is asked for, and ends the plan", "[batch]") {
+  const SmallSet set(23);
+  Loader loader(set.shards, train_view(), 2);
+  const BatchPlan plan{.samples = {1, 2, 22, 23, 4, 5}, .batch_size = 2};
+  loader.start(plan);
+  CHECK(loader.next()->labels == std::vector<std::int64_t>{1, 2});
+  const std::string message = test::message_of([&] { loader.next(); });
+  CHECK_THAT(message, Catch::StartsWith("sample 23 (train-00001.h5, image 3, x/23): "));
+  CHECK(loader.next() == nullptr);
+  CHECK(read_all(loader, {.samples = {1}, .batch_size = 1}).size() == 1);
+}
+
+TEST_CASE("an empty plan has no batches, and waiting is counted", "[batch]") {
+  const SmallSet set;
+  Loader loader(set.shards, train_view(), 1);
+  CHECK(loader.next() == nullptr);
+  CHECK(read_all(loader, BatchPlan{}).empty());
+  read_all(loader, train_plan(40, 40, 0, 1, 0, 0));
+  CHECK(loader.waited_seconds() > 0);
+}
+
+}  // namespace
+}  // namespace mosaic
