@@ -51,6 +51,7 @@ void log_header(const MpiSession& mpi, const Run& run, const Data& data, int cor
                run.config.train_dataset.batch_size, " an epoch; evaluation: ", data.eval_shards->size(), " images; ",
                data.train_shards->class_names().size(), " classes"));
   log_info("configuration:\n" + run.config.yaml);
+  for (const auto& sentence : run.config.overridden) log_info(sentence);
 }
 
 void run(const MpiSession& mpi, const std::vector<std::string>& arguments) {

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <numeric>
+#include <utility>
+#include <vector>
 
 namespace mosaic {
 
@@ -52,6 +55,40 @@ class KeyedRandom {
 /// First word of every key: two uses with otherwise equal keys must not see the same numbers.
 enum RandomUse : std::uint64_t {
   kCropAndFlip = 1,
+  kMixUp = 2,
+  kColOut = 3,
+  kStochasticDepth = 4,
+  kRandAugment = 5,
 };
+
+/// Where in a run a draw for a whole batch is made: each rank, micro-batch and pass over a batch (a step may make two) has
+/// draws of its own.
+struct DrawKey {
+  std::uint64_t seed = 0;
+  std::int64_t step = 0;
+  int rank = 0;
+  int micro_batch = 0;
+  int pass = 0;
+
+  KeyedRandom random(RandomUse use) const {
+    return {use,
+            seed,
+            static_cast<std::uint64_t>(step),
+            static_cast<std::uint64_t>(rank),
+            static_cast<std::uint64_t>(micro_batch),
+            static_cast<std::uint64_t>(pass)};
+  }
+};
+
+/// The first `k` numbers of a random order of 0 ... n - 1. Source: Fisher and Yates; Knuth, TAOCP 2, algorithm 3.4.2P.
+inline std::vector<std::int64_t> random_order(std::int64_t n, std::int64_t k, KeyedRandom& random) {
+  assert(0 <= k && k <= n);
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  for (std::int64_t i = 0; i < k; ++i)
+    std::swap(order[static_cast<std::size_t>(i)], order[static_cast<std::size_t>(i + random.uniform_int(n - i))]);
+  order.resize(static_cast<std::size_t>(k));
+  return order;
+}
 
 }  // namespace mosaic

@@ -71,10 +71,13 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
 
   State(std::shared_ptr<const ShardSet> s, View v, int d) : shards(std::move(s)), view(v), depth(d) {}
 
-  void resize(Slab& slab, std::int64_t size) const {
+  int side_of(std::int64_t batch) const { return plan.sides.empty() ? view.side() : plan.sides[batch]; }
+
+  /// Give `slab` its shape; memory that it had before is used again.
+  static void shape(Slab& slab, std::int64_t size, int side) {
     slab.size = size;
-    slab.side = view.side();
-    slab.images.resize(static_cast<std::size_t>(size) * view.side() * view.side() * 3);
+    slab.side = side;
+    slab.images.resize(static_cast<std::size_t>(size) * side * side * 3);
     slab.labels.resize(static_cast<std::size_t>(size));
   }
 
@@ -87,8 +90,8 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     job->batch = opened++;
     job->slab = std::move(spare.back());
     spare.pop_back();
-    resize(*job->slab,
-           std::min(plan.batch_size, static_cast<std::int64_t>(plan.samples.size()) - job->batch * plan.batch_size));
+    const std::int64_t left = static_cast<std::int64_t>(plan.samples.size()) - job->batch * plan.batch_size;
+    shape(*job->slab, std::min(plan.batch_size, left), side_of(job->batch));
     jobs.push_back(std::move(job));
     return {jobs.back().get(), jobs.back()->claimed++};
   }
@@ -128,7 +131,7 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     const StoredImage image = shards->read(sample, buffer);
     const std::size_t bytes = static_cast<std::size_t>(slab.side) * slab.side * 3;
     try {
-      view.render(image, epoch, sample, scratch, slab.images.data() + i * bytes);
+      view.render(image, epoch, sample, slab.side, scratch, slab.images.data() + i * bytes);
     } catch (const Error& e) {
       throw Error(str(shards->describe(sample), ": ", e.what()), e.exit_code());
     }
@@ -172,7 +175,8 @@ void Loader::start(BatchPlan plan) {
   for (; state_->slabs < state_->depth + kSlabsInUse; ++state_->slabs)
     state_->spare.push_back(std::make_unique<Slab>());
   for (const auto& slab : state_->spare)
-    state_->resize(*slab, std::min<std::int64_t>(state_->plan.batch_size, state_->plan.samples.size()));
+    State::shape(*slab, std::min<std::int64_t>(state_->plan.batch_size, state_->plan.samples.size()),
+                 state_->view.side());
   lock.unlock();
   state_->work_to_do.notify_all();
 }

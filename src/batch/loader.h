@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "batch/host_batch.h"
@@ -13,25 +14,28 @@ namespace mosaic {
 /// What one image becomes: pixels of (seed, epoch, sample), never of a thread, a rank or the time.
 class View {
  public:
-  /// Random crop and flip as the training set's configuration says.
-  View(const TrainDatasetConfig& config, std::uint64_t seed);
+  /// Random crop and flip as the training set's configuration says, then RandAugment if it is on.
+  View(const TrainDatasetConfig& config, const std::optional<RandAugmentConfig>& rand_augment, std::uint64_t seed);
   /// Scaled and cut from the centre as the evaluation set's configuration says.
   explicit View(const DatasetConfig& config);
 
+  /// The full side in pixels: what is given where a batch asks for no other.
   int side() const { return crop_size_; }
 
   /// Buffers of one thread.
   struct Scratch;
   static std::shared_ptr<Scratch> make_scratch();
 
-  /// @param out  side() * side() * 3 bytes; overwritten
-  void render(const StoredImage& image, std::int64_t epoch, std::int64_t sample, Scratch& scratch,
+  /// @param side  of the result in pixels: a smaller one shows the same crop, scaled once, antialiased
+  /// @param out   side * side * 3 bytes; overwritten
+  void render(const StoredImage& image, std::int64_t epoch, std::int64_t sample, int side, Scratch& scratch,
               std::uint8_t* out) const;
 
  private:
   int resize_size_, crop_size_;
   bool train_ = false, flip_ = false;
   double scale_low_ = 1, scale_high_ = 1;
+  std::optional<RandAugmentConfig> rand_augment_;
   std::uint64_t seed_ = 0;
 };
 
@@ -40,6 +44,7 @@ struct BatchPlan {
   std::vector<std::int64_t> samples;  // in order; all batches of this rank
   std::int64_t batch_size = 1;        // the last batch may be smaller
   std::int64_t epoch = 0;             // for the random draws
+  std::vector<int> sides;             // of each batch in pixels, up to the view's; empty: the view's for all
 
   std::int64_t batches() const;
 };

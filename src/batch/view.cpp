@@ -1,5 +1,6 @@
 #include "batch/loader.h"
 #include "image/decode.h"
+#include "image/rand_augment.h"
 #include "image/random_crop.h"
 #include "image/resize.h"
 
@@ -8,26 +9,28 @@ namespace mosaic {
 struct View::Scratch {
   Image decoded, resized;
   ResizeScratch resize;
+  std::vector<std::uint8_t> augment;
 };
 
-View::View(const TrainDatasetConfig& config, std::uint64_t seed)
+View::View(const TrainDatasetConfig& config, const std::optional<RandAugmentConfig>& rand_augment, std::uint64_t seed)
     : resize_size_(config.resize_size),
       crop_size_(config.crop_size),
       train_(true),
       flip_(config.flip),
       scale_low_(config.crop_scale[0]),
       scale_high_(config.crop_scale[1]),
+      rand_augment_(rand_augment),
       seed_(seed) {}
 
 View::View(const DatasetConfig& config) : resize_size_(config.resize_size), crop_size_(config.crop_size) {}
 
 std::shared_ptr<View::Scratch> View::make_scratch() { return std::make_shared<Scratch>(); }
 
-void View::render(const StoredImage& stored, std::int64_t epoch, std::int64_t sample, Scratch& scratch,
+void View::render(const StoredImage& stored, std::int64_t epoch, std::int64_t sample, int side, Scratch& scratch,
                   std::uint8_t* out) const {
   decode_stored(stored, scratch.decoded);
   if (!train_) {
-    resize_center_crop(scratch.decoded, resize_size_, crop_size_, scratch.resize, out);
+    resize_center_crop(scratch.decoded, resize_size_, side, scratch.resize, out);
     return;
   }
   const Image* image = &scratch.decoded;
@@ -43,7 +46,11 @@ void View::render(const StoredImage& stored, std::int64_t epoch, std::int64_t sa
   KeyedCropDraws draws(seed_, epoch, sample);
   const Box box = random_resized_crop(image->width, image->height, scale_low_, scale_high_, draws);
   const bool flip = flip_ && draws.flip();
-  resize_crop(*image, box, crop_size_, crop_size_, flip, scratch.resize, out);
+  resize_crop(*image, box, side, side, flip, scratch.resize, out);
+  if (rand_augment_) {
+    KeyedAugmentDraws augment_draws(seed_, epoch, sample);
+    rand_augment(*rand_augment_, side, side, augment_draws, scratch.augment, out);
+  }
 }
 
 }  // namespace mosaic

@@ -6,7 +6,9 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "config/algorithms.h"
 #include "config/overrides.h"
+#include "config/recipe_block.h"
 #include "config/section.h"
 #include "config/yaml_reader.h"
 
@@ -182,14 +184,17 @@ void read_microbatch_size(Section& in, std::optional<std::int64_t>& size) {
           is_positive<std::int64_t>);
 }
 
-void read_recipe(Section& in) {
-  std::optional<std::string> name;
-  in.read("recipe_name", name, "mild, medium, hot, or null for the baseline",
-          [](const std::string& x) { return x.empty() || x == "mild" || x == "medium" || x == "hot"; });
-  if (name && !name->empty())
-    in.refuse("recipe_name", "but recipes are not part of this version: expected null, for the baseline");
-  in.record("recipe_name", {});
-  for (const char* block : {"mild", "medium", "hot"}) in.ignore(block);
+void read_precision(Section& in, std::optional<Precision>& precision) {
+  const Value* given = in.find("precision");
+  if (!given || given->is_null()) {
+    in.ignore("precision");
+    in.record("precision", {});
+    return;
+  }
+  precision = Precision::kFp32;
+  in.read_choice<Precision>(
+      "precision", *precision,
+      {{"fp32", Precision::kFp32}, {"amp_bf16", Precision::kAmpBf16}, {"amp_fp16", Precision::kAmpFp16}});
 }
 
 void read_log_level(Section& in, LogLevel& level) {
@@ -250,6 +255,8 @@ void read(Section in, const std::string& generated_run_name, Config& c) {
   read_microbatch_size(in, c.device_train_microbatch_size);
   in.read_choice<DeviceChoice>(
       "device", c.device, {{"auto", DeviceChoice::kAuto}, {"gpu", DeviceChoice::kGpu}, {"cpu", DeviceChoice::kCpu}});
+  read_precision(in, c.precision);
+  in.read("initial_evaluation", c.initial_evaluation, "true or false");
   read(in.section("model"), c.model);
   read(in.section("train_dataset"), c.train_dataset);
   c.eval_dataset.path = c.train_dataset.path;
@@ -257,10 +264,13 @@ void read(Section in, const std::string& generated_run_name, Config& c) {
   read(in.section("optimizer"), c.optimizer);
   read(in.section("scheduler"), c.scheduler);
   read(in.section("loggers"), c.loggers);
-  read_recipe(in);
+  read(in.section("algorithms"), c.algorithms);
+  in.ignore("recipe_name");  // recipe.cpp has read it
+  in.record("recipe_name", {});
   read_folders(in, c);
   read_checkpoints(in, c);
   read_log_level(in, c.python_log_level);
+  ignore_recipe_blocks(in);
   in.reject_unknown_keys();
 }
 
@@ -269,11 +279,16 @@ void read(Section in, const std::string& generated_run_name, Config& c) {
 Config load_config(const std::string& yaml_path, const std::vector<std::string>& overrides,
                    const std::string& generated_run_name) {
   Value settings = read_yaml_file(yaml_path);
-  merge(settings, read_overrides(overrides));
-  Value resolved{.kind = Value::Kind::kMap};
+  const Value command_line = read_overrides(overrides);
+  merge(settings, command_line);
   Config config;
+  config.recipe_name = apply_recipe(settings, command_line);
+  config.overridden = overridden_by_command_line(settings);
+  Value resolved{.kind = Value::Kind::kMap};
   read(Section(settings, resolved), generated_run_name, config);
   config.yaml = to_yaml(resolved);
+  if (!config.recipe_name.empty())
+    config.yaml = str("# ", config.run_name, ": recipe ", config.recipe_name, " of ", yaml_path, "\n", config.yaml);
   return config;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "config/recipe.h"
 
 namespace mosaic {
 
@@ -57,14 +58,18 @@ struct Config {
   Duration max_duration{90, TimeUnit::kEpoch};
   std::optional<std::int64_t> device_train_microbatch_size;  // samples; none: the whole batch of the rank
   DeviceChoice device = DeviceChoice::kAuto;
+  std::optional<Precision> precision;  // none: amp_fp16 on GPUs, fp32 on CPUs
+  bool initial_evaluation = true;      // before training, and always with is_train = false
   ModelConfig model;
   TrainDatasetConfig train_dataset;
   DatasetConfig eval_dataset{.path = "", .resize_size = 256};
   OptimizerConfig optimizer;
   SchedulerConfig scheduler;
   LoggersConfig loggers;
-  std::string log_folder;   // {run_name} filled in
-  std::string save_folder;  // {run_name} filled in; null in the file: log_folder/checkpoints
+  AlgorithmsConfig algorithms;  // of the recipe, or of the file itself
+  std::string recipe_name;      // "" for the baseline
+  std::string log_folder;       // {run_name} filled in
+  std::string save_folder;      // {run_name} filled in; null in the file: log_folder/checkpoints
   Duration save_interval{10, TimeUnit::kEpoch};
   int save_num_checkpoints_to_keep = 1;  // -1: all
   bool save_overwrite = false;
@@ -72,6 +77,8 @@ struct Config {
   Duration eval_interval{1, TimeUnit::kEpoch};
   LogLevel python_log_level = LogLevel::kInfo;
 
+  /// Values of the recipe that the command line has taken the place of, one sentence each, for the log.
+  std::vector<std::string> overridden;
   /// The resolved configuration as YAML that `load_config` reads back to the same values.
   std::string yaml;
 };

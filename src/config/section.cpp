@@ -57,6 +57,13 @@ void Section::refuse(const std::string& key, const std::string& why) const {
   throw Error(str(value.origin.place, ": ", name_of(key), ": got ", describe(value), ", ", why));
 }
 
+std::vector<std::string> Section::keys() const {
+  std::vector<std::string> keys;
+  if (map_)
+    for (const Entry& entry : map_->map) keys.push_back(entry.key);
+  return keys;
+}
+
 void Section::reject_unknown_keys() const {
   if (!map_) return;
   for (const Entry& entry : map_->map) {

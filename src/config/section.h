@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -76,6 +77,12 @@ class Section {
 
   /// The map that is the value of `key`; none if it is not there or null: what it describes is off.
   std::optional<Section> optional_section(const std::string& key);
+
+  /// True for a key that was asked for, whether it is there or not.
+  bool knows(std::string_view key) const { return std::find(known_.begin(), known_.end(), key) != known_.end(); }
+
+  /// The keys that are there, in the order of the document.
+  std::vector<std::string> keys() const;
 
   /// A key that may be there and is not read.
   void ignore(const std::string& key) { take(key); }

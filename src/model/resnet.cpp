@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "model/blur_pool.h"
 
 namespace mosaic {
 namespace {
@@ -47,7 +48,12 @@ ResidualBlock make_block(bool bottleneck, std::int64_t in, std::int64_t planes, 
 }  // namespace
 
 at::Tensor Convolution::operator()(const at::Tensor& x) const {
-  return at::conv2d(x, weight, {}, {stride, stride}, {padding, padding});
+  return at::conv2d(blur.defined() ? low_pass(x, blur, 1) : x, weight, {}, {stride, stride}, {padding, padding});
+}
+
+at::Tensor MaxPool::operator()(const at::Tensor& x) const {
+  if (!blur.defined()) return at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
+  return low_pass(at::max_pool2d(x, {3, 3}, {1, 1}, {1, 1}), blur, 2);
 }
 
 at::Tensor BatchNorm::operator()(const at::Tensor& x, bool training) {
@@ -55,13 +61,15 @@ at::Tensor BatchNorm::operator()(const at::Tensor& x, bool training) {
   return at::batch_norm(x, weight, bias, running_mean, running_var, training, 0.1, 1e-5, true);
 }
 
-at::Tensor ResidualBlock::operator()(const at::Tensor& x, bool training) {
+at::Tensor ResidualBlock::operator()(const at::Tensor& x, bool batch_statistics, const at::Tensor& keep) {
   at::Tensor z = x;
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    z = layers[i].norm(layers[i].conv(z), training);
+    z = layers[i].norm(layers[i].conv(z), batch_statistics);
     if (i + 1 < layers.size()) z.relu_();
   }
-  const at::Tensor shortcut = downsample ? downsample->norm(downsample->conv(x), training) : x;
+  if (drop_rate > 0 && keep.defined()) z.mul_(keep.view({-1, 1, 1, 1}).to(z.scalar_type()));
+  if (drop_rate > 0 && !keep.defined()) z.mul_(1 - drop_rate);
+  const at::Tensor shortcut = downsample ? downsample->norm(downsample->conv(x), batch_statistics) : x;
   return z.add_(shortcut).relu_();
 }
 
@@ -83,12 +91,13 @@ ResNet::ResNet(const ModelConfig& config, at::Generator random) : freeze_batch_n
   for (const auto& p : parameters()) p.tensor.requires_grad_(true);
 }
 
-at::Tensor ResNet::forward(const at::Tensor& images) {
+at::Tensor ResNet::forward(const at::Tensor& images, const at::Tensor& keep) {
   const bool batch_statistics = training_ && !freeze_batch_norm_;
-  at::Tensor x = stem_.norm(stem_.conv(images), batch_statistics).relu_();
-  x = at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
+  at::Tensor x = max_pool_(stem_.norm(stem_.conv(images), batch_statistics).relu_());
+  std::int64_t dropping = 0;  // blocks with a drop rate so far: rows of `keep`
   for (auto& stage : stages_)
-    for (auto& block : stage) x = block(x, batch_statistics);
+    for (auto& block : stage)
+      x = block(x, batch_statistics, training_ && block.drop_rate > 0 ? keep.select(0, dropping++) : at::Tensor());
   return at::linear(at::adaptive_avg_pool2d(x, {1, 1}).flatten(1), fc_weight_, fc_bias_);
 }
 
@@ -139,14 +148,18 @@ at::Tensor ResNet::flatten_buffers() {
 
 void ResNet::to(at::Device device, at::ScalarType type) {
   const auto parameter = [&](at::Tensor& t) { t = t.detach().to(device, type).requires_grad_(true); };
-  const auto buffer = [&](at::Tensor& t) { t = t.to(device, type); };
+  const auto buffer = [&](at::Tensor& t) {
+    if (t.defined()) t = t.to(device, type);
+  };
   visit_layers([&](const std::string&, const std::string&, ResidualBlock::Layer& layer) {
     parameter(layer.conv.weight);
+    buffer(layer.conv.blur);
     parameter(layer.norm.weight);
     parameter(layer.norm.bias);
     buffer(layer.norm.running_mean);
     buffer(layer.norm.running_var);
   });
+  buffer(max_pool_.blur);
   parameter(fc_weight_);
   parameter(fc_bias_);
 }

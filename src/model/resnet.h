@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "config/recipe.h"
 
 namespace mosaic {
 
@@ -17,8 +18,17 @@ struct Convolution {
   at::Tensor weight;  // (out, in, k, k)
   std::int64_t stride = 1;
   std::int64_t padding = 0;
+  at::Tensor blur = {};  // filter (in, 1, 3, 3) of the low pass in front, if there is one: blur_pool.h
 
   at::Tensor operator()(const at::Tensor& x) const;  // (N, in, H, W) -> (N, out, H', W')
+};
+
+/// 3x3, stride 2, padding 1.
+struct MaxPool {
+  at::Tensor blur =
+      {};  // filter (C, 1, 3, 3), if set: the maximum goes in steps of 1, the low pass after it in steps of 2
+
+  at::Tensor operator()(const at::Tensor& x) const;
 };
 
 /// eps 1e-5, momentum 0.1, unbiased variance for the running value, as torch's.
@@ -37,8 +47,14 @@ struct ResidualBlock {
   };
   std::vector<Layer> layers;
   std::optional<Layer> downsample;  // on the shortcut, where stride or channels change
+  double drop_rate = 0;             // in [0, 1]; 0: without stochastic depth (stochastic_depth.h)
 
-  at::Tensor operator()(const at::Tensor& x, bool training);
+  bool bottleneck() const { return layers.size() == 3; }
+
+  /// @param batch_statistics  of batch norm: see BatchNorm
+  /// @param keep  with a drop rate, in training: (N), 0 for the images that skip the block. Undefined in evaluation, where
+  ///              the expected value 1 - drop_rate stands for it
+  at::Tensor operator()(const at::Tensor& x, bool batch_statistics, const at::Tensor& keep = {});
 };
 
 /// A tensor of the network under torchvision's name: "layer1.0.bn1.running_mean".
@@ -58,8 +74,9 @@ class ResNet {
   ResNet(const ModelConfig& config, at::Generator random);
 
   /// @param images  (N, 3, S, S), normalised, of the network's type and on its device
+  /// @param keep  what `draw_keep` returns, on the network's device: needed in training with stochastic depth, else unused
   /// @return logits (N, classes)
-  at::Tensor forward(const at::Tensor& images);
+  at::Tensor forward(const at::Tensor& images, const at::Tensor& keep = {});
 
   /// In training, batch norm takes the statistics of the batch and moves the running ones towards them.
   void set_training(bool training) { training_ = training; }
@@ -90,9 +107,14 @@ class ResNet {
   void visit_layers(Visit visit) const;
   void initialise(const ModelConfig& config, at::Generator& random);
 
+  // What changes the net's structure has a file of its own.
+  friend std::vector<std::string> apply_blur_pool(ResNet& net, const BlurPoolConfig& config);
+  friend std::vector<double> apply_stochastic_depth(ResNet& net, const StochasticDepthConfig& config);
+
   bool training_ = true;
   bool freeze_batch_norm_;
   ResidualBlock::Layer stem_;
+  MaxPool max_pool_;
   std::vector<std::vector<ResidualBlock>> stages_;
   at::Tensor fc_weight_, fc_bias_;
 };

@@ -52,15 +52,28 @@ void copy_into(const at::Tensor& target, const SafetensorsFile& file, const std:
   target.copy_(host);
 }
 
-/// Every rank's buffers on rank 0, one row a rank: the ranks take turns as the root of a broadcast.
-std::vector<at::Tensor> gather_buffers(Run& run) {
-  std::vector<at::Tensor> rows;
+/// A tensor of every rank, in the order of the ranks, which take turns as the root of a broadcast.
+std::vector<at::Tensor> gather(Run& run, const at::Tensor& mine) {
+  std::vector<at::Tensor> all;
   for (int rank = 0; rank < run.ranks.size(); ++rank) {
-    const at::Tensor row = run.buffers.clone();
-    if (run.ranks.size() > 1) run.ranks.broadcast(buffer_of(row), rank);
-    rows.push_back(row);
+    const at::Tensor one = mine.clone();
+    if (run.ranks.size() > 1) run.ranks.broadcast(buffer_of(one), rank);
+    all.push_back(one);
   }
-  return rows;
+  return all;
+}
+
+/// Whether there is an average of the weights to be kept.
+bool has_average(const Run& run) { return run.ema && run.ema->started(); }
+
+/// Buffers of all ranks: the net's, and those of its average if there is one.
+struct AllBuffers {
+  std::vector<at::Tensor> net, average;
+};
+AllBuffers gather_buffers(Run& run) {
+  AllBuffers all{.net = gather(run, run.buffers)};
+  if (has_average(run)) all.average = gather(run, run.ema->averages().back());  // `build_run` puts the buffers last
+  return all;
 }
 
 /// Calls visit(name, part) for the part of `flat` that belongs to each buffer.
@@ -73,20 +86,37 @@ void visit_parts(const Run& run, const at::Tensor& flat, Visit visit) {
   }
 }
 
-void write_files(const Run& run, const std::string& folder, const std::vector<at::Tensor>& buffers,
+/// A whole net under torchvision's names. @param parameters  in the order of the net's; flat buffers
+void add_net(TensorFile& file, const Run& run, const std::vector<at::Tensor>& parameters, const at::Tensor& buffers,
+             std::int64_t batches_tracked) {
+  const auto named = run.net.parameters();
+  for (std::size_t i = 0; i < named.size(); ++i) file.add(named[i].name, parameters[i]);
+  visit_parts(run, buffers, [&](const std::string& name, const at::Tensor& part) { file.add(name, part); });
+  const at::Tensor tracked = at::scalar_tensor(batches_tracked, at::kLong);
+  for (const auto& norm : run.net.batch_norm_names()) file.add(norm + ".num_batches_tracked", tracked);
+}
+
+void write_files(const Run& run, const std::string& folder, const AllBuffers& buffers,
                  const std::string& data_fingerprint) {
-  TensorFile weights, momentum, ranks;
+  TensorFile weights, average, momentum, ranks;
+  add_net(weights, run, run.sgd.parameters(), run.buffers, run.net.batches_tracked());
+  if (has_average(run))
+    add_net(average, run, run.ema->averages(), run.ema->averages().back(), run.ema->batches_tracked());
   const auto parameters = run.net.parameters();
-  for (const auto& p : parameters) weights.add(p.name, p.tensor);
-  for (const auto& b : run.net.buffers()) weights.add(b.name, b.tensor);
-  const at::Tensor tracked = at::scalar_tensor(run.net.batches_tracked(), at::kLong);
-  for (const auto& norm : run.net.batch_norm_names()) weights.add(norm + ".num_batches_tracked", tracked);
   for (std::size_t i = 0; i < run.sgd.momentum().size(); ++i) momentum.add(parameters[i].name, run.sgd.momentum()[i]);
-  for (std::size_t rank = 1; rank < buffers.size(); ++rank)
-    visit_parts(run, buffers[rank],
-                [&](const std::string& name, const at::Tensor& part) { ranks.add(str(rank, ".", name), part); });
+  for (int rank = 1; rank < run.ranks.size(); ++rank) {
+    const auto add = [&](const std::string& kind, const std::vector<at::Tensor>& all) {
+      if (all.empty()) return;
+      visit_parts(run, all[rank], [&](const std::string& name, const at::Tensor& part) {
+        ranks.add(mosaic::str(rank, kind, name), part);
+      });
+    };
+    add(".", buffers.net);
+    add(".ema.", buffers.average);
+  }
 
   weights.write(folder + "/weights.safetensors");
+  if (!average.empty()) average.write(folder + "/ema.safetensors");
   if (!momentum.empty()) momentum.write(folder + "/optimizer.safetensors");
   if (!ranks.empty()) ranks.write(folder + "/ranks.safetensors");
 
@@ -101,6 +131,10 @@ void write_files(const Run& run, const std::string& folder, const std::vector<at
       {"next_learning_rate", run.schedule.at_step(run.now.batch)},
       {"train_seconds", run.seconds.train},
       {"eval_seconds", run.seconds.eval},
+      {"ema_started", has_average(run)},
+      {"sam_steps", run.sam ? run.sam->steps() : 0},
+      {"amp_scale", run.scaler ? run.scaler->state().scale : 0},
+      {"amp_finite_steps", run.scaler ? run.scaler->state().finite_steps : 0},
       {"world_size", run.ranks.size()},
       {"batches_per_epoch", run.batches_per_epoch},
       {"model", run.config.model.name},
@@ -129,7 +163,7 @@ struct PartialFolder {
   }
 };
 
-void write_checkpoint(const Run& run, const std::string& folder, const std::vector<at::Tensor>& buffers,
+void write_checkpoint(const Run& run, const std::string& folder, const AllBuffers& buffers,
                       const std::string& data_fingerprint) {
   const std::string name = checkpoint_name(run.now);
   const std::string temporary = str(folder, "/.", name, ".partial"), path = folder + "/" + name;
@@ -154,6 +188,33 @@ void write_checkpoint(const Run& run, const std::string& folder, const std::vect
   } catch (const fs::filesystem_error& e) {
     throw Error(str("cannot save the checkpoint ", path, ": ", e.code().message()), kExitCrash);
   }
+}
+
+/// Read a net, the one in training (`kind` "") or its average ("ema."), over `parameters` and the flat `buffers`, which are this
+/// rank's own if there were as many ranks.
+/// @return its number of batches tracked
+std::int64_t read_net(const Run& run, const std::string& folder, const std::string& kind,
+                      const std::vector<at::Tensor>& parameters, const at::Tensor& buffers, bool same_ranks) {
+  const std::string path = folder + (kind.empty() ? "/weights.safetensors" : "/ema.safetensors");
+  const SafetensorsFile file(path);
+  const auto named = run.net.parameters();
+  for (std::size_t i = 0; i < named.size(); ++i) copy_into(parameters[i], file, path, named[i].name);
+  visit_parts(run, buffers,
+              [&](const std::string& name, const at::Tensor& part) { copy_into(part, file, path, name); });
+  if (const int rank = run.ranks.rank(); rank > 0 && same_ranks) {
+    const std::string ranks_path = folder + "/ranks.safetensors";
+    const SafetensorsFile ranks(ranks_path);
+    visit_parts(run, buffers, [&](const std::string& name, const at::Tensor& part) {
+      copy_into(part, ranks, ranks_path, mosaic::str(rank, ".", kind, name));
+    });
+  }
+  const TensorBytes& stored = file.get("bn1.num_batches_tracked");
+  std::int64_t tracked = 0;
+  if (stored.dtype != "I64" || stored.bytes.size() != sizeof tracked)
+    throw Error(mosaic::str(path, ": bn1.num_batches_tracked: got ", stored.dtype, ", ", stored.bytes.size(),
+                            " bytes, expected I64"));
+  std::memcpy(&tracked, stored.bytes.data(), sizeof tracked);
+  return tracked;
 }
 
 /// A checkpoint's own folder: `path`, or what `path`/latest points to.
@@ -207,19 +268,21 @@ void load_checkpoint(const std::string& load_path, Run& run, const std::string& 
     throw Error(str(state_path, ": damaged: ", e.what()));
   }
 
-  const std::string weights_path = folder + "/weights.safetensors";
-  const SafetensorsFile weights(weights_path);
-  for (const auto& p : run.net.parameters()) copy_into(p.tensor, weights, weights_path, p.name);
-  for (const auto& b : run.net.buffers()) copy_into(b.tensor, weights, weights_path, b.name);
-  std::int64_t tracked = 0;
-  std::memcpy(&tracked, weights.get("bn1.num_batches_tracked").bytes.data(), sizeof tracked);
-  run.net.set_batches_tracked(tracked);
-
-  const std::string ranks_path = folder + "/ranks.safetensors";
-  if (const int rank = run.ranks.rank(); rank > 0 && state.at("world_size") == run.ranks.size()) {
-    const SafetensorsFile ranks(ranks_path);
-    for (const auto& b : run.net.buffers()) copy_into(b.tensor, ranks, ranks_path, str(rank, ".", b.name));
+  const bool same_ranks = state.at("world_size") == run.ranks.size();
+  run.net.set_batches_tracked(read_net(run, folder, "", run.sgd.parameters(), run.buffers, same_ranks));
+  if (state.value("ema_started", false) && run.ema) {
+    std::vector<at::Tensor> averages;
+    for (const at::Tensor& t : run.ema->averages()) averages.push_back(at::empty_like(t));
+    const std::int64_t tracked = read_net(run, folder, "ema.", averages, averages.back(), same_ranks);
+    run.ema->set_state(true, averages, tracked);
+  } else if (state.value("ema_started", false)) {
+    log_warning(mosaic::str(
+        folder,
+        " holds an average of its weights, and this run has no algorithms.ema: the weights themselves are taken"));
   }
+  if (run.sam) run.sam->set_steps(state.value("sam_steps", run.now.batch));
+  if (run.scaler && state.value("amp_scale", 0.0) > 0)
+    run.scaler->set_state({.scale = state.at("amp_scale"), .finite_steps = state.at("amp_finite_steps")});
 
   const std::string optimizer_path = folder + "/optimizer.safetensors";
   if (fs::exists(optimizer_path)) {

@@ -9,9 +9,11 @@ namespace mosaic {
 
 /// A checkpoint is a folder, ep10-ba6250 (epochs and batches done), that holds all that a bit-exact continuation needs:
 ///   weights.safetensors    parameters and buffers of the net under torchvision's names, as rank 0 has them
+///   ema.safetensors        the average of both under the same names: what a run with EMA evaluates; absent without one
 ///   optimizer.safetensors  momentum under the parameters' names; absent before the first step
-///   ranks.safetensors      running statistics of the other ranks, "3.bn1.running_mean"; absent with one rank
-///   state.json             progress, seed, seconds, numbers of ranks and classes, the configuration, the data set's fingerprint
+///   ranks.safetensors      running statistics of the other ranks, "3.bn1.running_mean", and of their averages,
+///                          "3.ema.bn1.running_mean"; absent with one rank
+///   state.json             progress, the state of EMA, SAM and the gradient scaler, seed, seconds, numbers of ranks and classes, the configuration, the data set's fingerprint
 /// `latest` beside it is a link to the newest one. Random numbers need no state: they are functions of seed and progress.
 
 /// "ep10-ba6250"

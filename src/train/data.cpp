@@ -51,10 +51,11 @@ std::unique_ptr<Data> open_data(const Config& config, int threads) {
   if (train->class_names() != eval->class_names())
     throw Error(str("eval_dataset.path: the classes of ", config.eval_dataset.path, " (val) are not those of ",
                     config.train_dataset.path, " (train): expected the same names in the same order"));
-  return std::unique_ptr<Data>(new Data{.train_shards = train,
-                                        .eval_shards = eval,
-                                        .train_loader = {train, View(config.train_dataset, config.seed), threads},
-                                        .eval_loader = {eval, View(config.eval_dataset), threads}});
+  return std::unique_ptr<Data>(
+      new Data{.train_shards = train,
+               .eval_shards = eval,
+               .train_loader = {train, View(config.train_dataset, config.algorithms.randaugment, config.seed), threads},
+               .eval_loader = {eval, View(config.eval_dataset), threads}});
 }
 
 }  // namespace mosaic

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include "device/autocast.h"
 #include "model/loss.h"
 
 namespace mosaic {
@@ -11,11 +12,16 @@ EvalResult evaluate(Run& run, const NextBatch& next) {
   const c10::NoGradGuard no_grad;
   const bool was_training = run.net.training();
   run.net.set_training(false);
+  const AveragedWeights averaged(run);
 
   // Batches, their mean losses, images, their losses, correct ones: in double on the device, read once at the end.
   at::Tensor sums = at::zeros({5}, at::TensorOptions(run.net.device()).dtype(at::kDouble));
   while (const std::optional<Batch> batch = next()) {
-    const at::Tensor logits = run.net.forward(batch->images);
+    at::Tensor logits;
+    {
+      const Autocast autocast(batch->images.device().type(), run.autocast_to);
+      logits = run.net.forward(batch->images);
+    }
     if (run.observe_logits) run.observe_logits(logits);
     const double n = static_cast<double>(batch->images.size(0));
     const at::Tensor mean = loss(LossName::kCrossEntropy, logits, batch->labels).to(at::kDouble);

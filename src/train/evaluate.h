@@ -19,7 +19,7 @@ struct EvalResult {
 /// Where the batches come from, one after the other; nullopt after the last.
 using NextBatch = std::function<std::optional<Batch>()>;
 
-/// Run the net in evaluation mode over this rank's batches, and add up over the ranks: sums are reduced, not averages, so
+/// Run the net, with the average of its weights where the recipe keeps one, in evaluation mode over this rank's batches, and add up over the ranks: sums are reduced, not averages, so
 /// that ranks may have different numbers of batches. Softmax cross entropy whatever the training loss. Collective.
 EvalResult evaluate(Run& run, const NextBatch& next);
 

@@ -21,7 +21,8 @@ FlatGradients::FlatGradients(const std::vector<NamedTensor>& parameters) {
   std::int64_t at = 0;
   for (const auto& p : parameters) {
     at::Tensor parameter = p.tensor;
-    parameter.mutable_grad() = flat_.narrow(0, at, parameter.numel()).view(parameter.sizes());
+    // In the parameter's own layout, which may be channels-last.
+    parameter.mutable_grad() = flat_.as_strided(parameter.sizes(), parameter.strides(), at);
     at += parameter.numel();
   }
 }

@@ -3,7 +3,11 @@
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "batch/sampler.h"
+#include "model/blur_pool.h"
+#include "model/channels_last.h"
+#include "model/stochastic_depth.h"
 
 namespace mosaic {
 namespace {
@@ -11,14 +15,41 @@ namespace {
 ResNet make_net(const Config& config, at::Device device, at::ScalarType type) {
   // The same seed on all ranks, hence the same weights.
   ResNet net(config.model, at::detail::createCPUGenerator(config.seed));
+  if (config.algorithms.blurpool) {
+    const auto replaced = apply_blur_pool(net, *config.algorithms.blurpool);
+    if (replaced.empty()) log_warning("algorithms.blurpool: there is no layer to blur: it has no effect");
+    log_info(mosaic::str("blurpool: ", replaced.size(), " layers blurred"));
+  }
+  if (config.algorithms.channels_last) use_channels_last(net);
   net.to(device, type);
   return net;
+}
+
+std::vector<double> make_stochastic_depth(ResNet& net, const Config& config) {
+  if (!config.algorithms.stochastic_depth) return {};
+  const auto rates = apply_stochastic_depth(net, *config.algorithms.stochastic_depth);
+  if (rates.empty())
+    log_warning(mosaic::str("algorithms.stochastic_depth: ", config.model.name,
+                            " has no bottleneck block to act on, or drop_rate is 0: it has no effect"));
+  return rates;
 }
 
 std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named) {
   std::vector<at::Tensor> tensors;
   for (const auto& n : named) tensors.push_back(n.tensor);
   return tensors;
+}
+
+std::optional<at::ScalarType> autocast_type(const Config& config, at::Device device) {
+  switch (config.precision.value_or(device.is_cuda() ? Precision::kAmpFp16 : Precision::kFp32)) {
+    case Precision::kAmpBf16:
+      return at::kBFloat16;
+    case Precision::kAmpFp16:
+      return at::kHalf;
+    case Precision::kFp32:
+      break;
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -28,26 +59,68 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
   const TrainEpoch epoch{train_samples, config.train_dataset.batch_size, ranks.size()};
   const std::int64_t batches_per_epoch = epoch.batches();
   if (batches_per_epoch == 0)
-    throw Error(str("train_dataset.batch_size: got ", config.train_dataset.batch_size, ", but the training set has ",
-                    train_samples, " images: expected at most that"));
+    throw Error(mosaic::str("train_dataset.batch_size: got ", config.train_dataset.batch_size,
+                            ", but the training set has ", train_samples, " images: expected at most that"));
   const std::int64_t total = in_batches(config.max_duration, batches_per_epoch, 0);
 
   ResNet net = make_net(config, device, type);
+  const auto drop_rates = make_stochastic_depth(net, config);
   const at::Tensor buffers = net.flatten_buffers();
   const auto parameters = net.parameters();
-  DecoupledSgd sgd(tensors_of(parameters), {.initial_lr = config.optimizer.lr,
-                                            .momentum = config.optimizer.momentum,
-                                            .weight_decay = config.optimizer.weight_decay});
-  return std::unique_ptr<Run>(
+  const AlgorithmsConfig& algorithms = config.algorithms;
+  // In float64, which tests use, nothing is cast.
+  const auto autocast_to = type == at::kFloat ? autocast_type(config, device) : std::nullopt;
+
+  auto run = std::unique_ptr<Run>(
       new Run{.config = config,
               .ranks = ranks,
               .batches_per_epoch = batches_per_epoch,
               .total_batches = total,
               .net = std::move(net),
               .buffers = buffers,
+              .drop_rates = drop_rates,
               .gradients = FlatGradients(parameters),
-              .sgd = std::move(sgd),
-              .schedule = make_schedule(config.optimizer, config.scheduler, batches_per_epoch, total)});
+              .sgd = DecoupledSgd(tensors_of(parameters), {.initial_lr = config.optimizer.lr,
+                                                           .momentum = config.optimizer.momentum,
+                                                           .weight_decay = config.optimizer.weight_decay}),
+              .schedule = make_schedule(config.optimizer, config.scheduler, batches_per_epoch, total),
+              .autocast_to = autocast_to});
+  if (algorithms.sam) run->sam.emplace(*algorithms.sam, tensors_of(parameters));
+  if (algorithms.ema) {
+    std::vector<at::Tensor> tracked = tensors_of(parameters);
+    tracked.push_back(buffers);
+    run->ema.emplace(*algorithms.ema, std::move(tracked), run->net.batches_tracked());
+  }
+  if (autocast_to == at::kHalf) run->scaler.emplace();
+  return run;
+}
+
+double elapsed(const Run& run, const Progress& now) {
+  const Duration& length = run.config.max_duration;
+  return static_cast<double>(length.unit == TimeUnit::kEpoch ? now.epoch : now.batch) / length.value;
+}
+
+void finish_batch(Run& run) {
+  const std::int64_t samples = run.config.train_dataset.batch_size;
+  run.now = {.epoch = run.now.epoch,
+             .batch = run.now.batch + 1,
+             .sample = run.now.sample + samples,
+             .batch_in_epoch = run.now.batch_in_epoch + 1,
+             .sample_in_epoch = run.now.sample_in_epoch + samples};
+  if (run.ema) run.ema->after_batch(run.now, elapsed(run, run.now), run.net.batches_tracked());
+}
+
+void finish_epoch(Run& run) {
+  run.now = {.epoch = run.now.epoch + 1, .batch = run.now.batch, .sample = run.now.sample};
+  if (run.ema) run.ema->after_epoch(run.now, elapsed(run, run.now), run.net.batches_tracked());
+}
+
+AveragedWeights::AveragedWeights(Run& run) : run_(run), active_(run.ema && run.ema->started()) { swap(); }
+
+AveragedWeights::~AveragedWeights() { swap(); }
+
+void AveragedWeights::swap() {
+  if (active_) run_.net.set_batches_tracked(run_.ema->swap(run_.net.batches_tracked()));
 }
 
 }  // namespace mosaic

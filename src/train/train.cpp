@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "batch/resize_schedule.h"
 #include "batch/sampler.h"
 #include "device/gpu.h"
 #include "report/progress_bar.h"
@@ -42,7 +43,7 @@ class Trainer {
   Trainer(Run& run, Data& data, RunLog* log) : run_(run), data_(data), log_(log) {}
 
   TrainResult run_all() {
-    run_evaluation();
+    if (run_.config.initial_evaluation || !run_.config.is_train) run_evaluation();
     if (!run_.config.is_train) return finish();
     while (!is_over(run_)) train_epoch();
     if (evaluated_at_ != run_.now.batch) run_evaluation();
@@ -54,8 +55,7 @@ class Trainer {
     const Config& config = run_.config;
     const std::int64_t first = run_.now.batch_in_epoch;
     const Stopwatch preparing;
-    data_.train_loader.start(train_plan(data_.train_shards->size(), config.train_dataset.batch_size, run_.ranks.rank(),
-                                        run_.ranks.size(), run_.now.epoch, first));
+    data_.train_loader.start(plan_of_epoch(first));
     add_train_seconds(preparing.seconds());
     {
       char label[64];
@@ -67,12 +67,25 @@ class Trainer {
       return;  // over in the middle of an epoch, which then has no end
 
     const Progress before = run_.now;
-    ++run_.now.epoch;
-    run_.now.batch_in_epoch = run_.now.sample_in_epoch = 0;
+    finish_epoch(run_);
     if (config.eval_interval.unit == TimeUnit::kEpoch && interval_passed(config.eval_interval, before, run_.now))
       run_evaluation();
     if (config.save_interval.unit == TimeUnit::kEpoch || config.max_duration.unit == TimeUnit::kEpoch)
       save_if_due(before);
+  }
+
+  /// This rank's batches of the epoch from `first` on, each with its side.
+  BatchPlan plan_of_epoch(std::int64_t first) const {
+    const Config& config = run_.config;
+    BatchPlan plan = train_plan(data_.train_shards->size(), config.train_dataset.batch_size, run_.ranks.rank(),
+                                run_.ranks.size(), run_.now.epoch, first);
+    const auto& resizing = config.algorithms.progressive_resizing;
+    if (!resizing || resizing->mode != ResizeMode::kLoader) return plan;
+    for (std::int64_t i = 0; i < plan.batches(); ++i) {
+      const Progress then{.epoch = run_.now.epoch, .batch = run_.now.batch + i};
+      plan.sides.push_back(loader_side(*resizing, config.train_dataset.crop_size, std::min(elapsed(run_, then), 1.0)));
+    }
+    return plan;
   }
 
   void train_batch(ProgressBar& bar) {
@@ -84,8 +97,7 @@ class Trainer {
     const StepResult step = train_step(run_, to_device(host, run_.net.device(), run_.net.type()));
 
     const Progress before = run_.now;
-    ++run_.now.batch, ++run_.now.batch_in_epoch;
-    run_.now.sample += config.train_dataset.batch_size, run_.now.sample_in_epoch += config.train_dataset.batch_size;
+    finish_batch(run_);
     result_.samples_trained += config.train_dataset.batch_size;
     add_train_seconds(watch.seconds());
     throughput_.add(run_.now.sample, run_.seconds.train);
@@ -110,8 +122,19 @@ class Trainer {
          static_cast<double>(run_.config.device_train_microbatch_size.value_or(rank_batch))},
         {"loss/train/total", step.loss},
         {"metrics/train/MulticlassAccuracy", step.accuracy},
-        {"lr-DecoupledSGDW/group0", run_.schedule.at_step(run_.now.batch)},
+        {run_.sam ? "lr-SAMOptimizer/group0" : "lr-DecoupledSGDW/group0", run_.schedule.at_step(run_.now.batch)},
     };
+    const AlgorithmsConfig& recipe = run_.config.algorithms;
+    const auto add = [&](const char* name, double value) { metrics.emplace_back(name, value); };
+    if (recipe.progressive_resizing) {
+      add("progressive_resizing/height", static_cast<double>(step.side));
+      add("progressive_resizing/width", static_cast<double>(step.side));
+      add("progressive_resizing/scale_factor", resize_scale(*recipe.progressive_resizing, elapsed(run_, before)));
+    }
+    if (run_.sam) add("sam/step", step.sam_step ? 1 : 0);
+    if (run_.ema) add("ema/started", run_.ema->started() ? 1 : 0);
+    if (run_.scaler) add("amp/scale", run_.scaler->scale());
+    if (run_.scaler || run_.sam) add("amp/skipped_steps", static_cast<double>(run_.skipped_steps));
     const auto append = [&](const Metrics& more) { metrics.insert(metrics.end(), more.begin(), more.end()); };
     append(throughput_.metrics(run_.ranks.size()));
     append(time_metrics());

@@ -2,9 +2,70 @@
 
 #include <ATen/ATen.h>
 
+#include "batch/resize_schedule.h"
+#include "device/autocast.h"
+#include "device/resize_nearest.h"
+#include "model/label_smoothing.h"
 #include "model/loss.h"
 
 namespace mosaic {
+namespace {
+
+/// What one pass over the rank's batch tells, still on the device.
+struct Pass {
+  at::Tensor loss;     // float64 scalar: mean over the images of this rank
+  at::Tensor correct;  // int64 scalar
+};
+
+/// Whole-batch changes on the device, before the batch is split: ColOut, then the reference's progressive resizing.
+at::Tensor prepare(Run& run, at::Tensor images, const DrawKey& key) {
+  const AlgorithmsConfig& recipe = run.config.algorithms;
+  if (recipe.colout)
+    images = col_out(images, run.draws->kept_lines(*recipe.colout, images.size(2), images.size(3), key));
+  if (recipe.progressive_resizing && recipe.progressive_resizing->mode == ResizeMode::kDeviceNearest)
+    images = resize_nearest(
+        images, nearest_scale(*recipe.progressive_resizing, static_cast<int>(images.size(3)), elapsed(run, run.now)));
+  return images;
+}
+
+/// Forward and backward over one micro-batch; the gradient counts `weight` times.
+Pass run_micro_batch(Run& run, at::Tensor images, const at::Tensor& labels, double weight, const DrawKey& key) {
+  const AlgorithmsConfig& recipe = run.config.algorithms;
+  const std::int64_t n = images.size(0), classes = run.config.model.num_classes;
+  const at::ScalarType type = run.net.type();
+
+  std::optional<Mix> mix;
+  if (recipe.mixup) mix = run.draws->mix(*recipe.mixup, n, key);
+  if (mix) images = mix_images(images, *mix);
+  at::Tensor keep;
+  if (!run.drop_rates.empty()) keep = run.draws->keep(run.drop_rates, n, key).to(images.device());
+
+  at::Tensor targets = labels;
+  if (recipe.label_smoothing) targets = smooth(dense_targets(labels, classes, type), recipe.label_smoothing->smoothing);
+  if (mix) {  // after smoothing: the partner's label stays sharp, as published
+    const at::Tensor sharp = dense_targets(labels, classes, type);
+    targets = mix_targets(targets.dim() == 2 ? targets : sharp, sharp, *mix);
+  }
+
+  at::Tensor logits, value;
+  {
+    const Autocast autocast(images.device().type(), run.autocast_to);
+    logits = run.net.forward(images, keep);
+    value = loss(run.config.model.loss_name, logits, targets);
+  }
+  if (run.observe_logits) run.observe_logits(logits.detach());
+  (value * (weight * (run.scaler ? run.scaler->scale() : 1))).backward();
+  return {.loss = value.detach().to(at::kDouble) * weight, .correct = logits.detach().argmax(1).eq(labels).sum()};
+}
+
+/// True if `here` is true on all ranks.
+bool on_all_ranks(Run& run, bool here) {
+  const at::Tensor count = at::full({1}, here ? 1 : 0, at::TensorOptions(run.net.device()).dtype(at::kLong));
+  run.ranks.all_reduce_sum(buffer_of(count));
+  return count.item<std::int64_t>() == run.ranks.size();
+}
+
+}  // namespace
 
 std::vector<std::int64_t> micro_batches(std::int64_t n, std::int64_t most) {
   const std::int64_t parts = (n + most - 1) / most;
@@ -15,34 +76,59 @@ std::vector<std::int64_t> micro_batches(std::int64_t n, std::int64_t most) {
 }
 
 StepResult train_step(Run& run, const Batch& batch) {
+  DrawKey key{.seed = run.config.seed, .step = run.now.batch, .rank = run.ranks.rank()};
   const std::int64_t n = batch.images.size(0);
   if (run.ranks.size() > 1) run.ranks.broadcast(buffer_of(run.buffers), 0);
   run.net.set_training(true);
-  run.gradients.zero();
+  const at::Tensor images = prepare(run, batch.images, key);
 
-  at::Tensor total_loss = at::zeros({}, batch.images.options().dtype(at::kDouble));
-  at::Tensor correct = at::zeros({}, batch.labels.options());
-  std::int64_t at = 0;
-  for (const std::int64_t size : micro_batches(n, run.config.device_train_microbatch_size.value_or(n))) {
-    const at::Tensor images = batch.images.narrow(0, at, size), labels = batch.labels.narrow(0, at, size);
-    const at::Tensor logits = run.net.forward(images);
-    if (run.observe_logits) run.observe_logits(logits);
-    const double weight = static_cast<double>(size) / static_cast<double>(n);
-    const at::Tensor part = loss(run.config.model.loss_name, logits, labels) * weight;
-    part.backward();
-    total_loss += part.detach();
-    correct += logits.detach().argmax(1).eq(labels).sum();
-    at += size;
-  }
-  run.gradients.average(run.ranks);
-  run.sgd.step(run.schedule.at_step(run.now.batch));
+  std::vector<Pass> passes;  // one, or two where SAM is due
+  bool finite = true;        // of the last pass, on all ranks
+  const auto gradients = [&](bool over_all_ranks) {
+    key.pass = static_cast<int>(passes.size());
+    key.micro_batch = 0;
+    run.gradients.zero();
+    Pass pass{.loss = at::zeros({}, images.options().dtype(at::kDouble)),
+              .correct = at::zeros({}, batch.labels.options())};
+    std::int64_t at = 0;
+    for (const std::int64_t size : micro_batches(n, run.config.device_train_microbatch_size.value_or(n))) {
+      const Pass part = run_micro_batch(run, images.narrow(0, at, size), batch.labels.narrow(0, at, size),
+                                        static_cast<double>(size) / static_cast<double>(n), key);
+      pass.loss += part.loss;
+      pass.correct += part.correct;
+      ++key.micro_batch;
+      at += size;
+    }
+    if (over_all_ranks) run.gradients.average(run.ranks);
+    passes.push_back(pass);
+    if (run.scaler) finite = on_all_ranks(run, run.scaler->unscale(run.gradients.flat()));
+    if (run.observe_gradients) run.observe_gradients();
+    // The reference takes a loss of exactly 0 for a pass that failed, but in SAM's steps only.
+    const bool useful = !run.sam || !run.sam->due() || on_all_ranks(run, pass.loss.item<double>() != 0);
+    return finite && useful;
+  };
+  const auto update = [&] { run.sgd.step(run.schedule.at_step(run.now.batch)); };
+  StepResult result{.sam_step = run.sam && run.sam->due()};
+  if (run.sam)
+    result.skipped = !run.sam->step(gradients, update);
+  else if (gradients(true))
+    update();
+  else
+    result.skipped = true;
+  if (run.scaler) run.scaler->update(finite);
+  if (result.skipped) ++run.skipped_steps;
 
-  const at::Tensor sums = at::stack({total_loss, correct.to(at::kDouble)});
+  // The loss is the first pass's, the accuracy that of all passes.
+  at::Tensor correct = passes[0].correct;
+  for (std::size_t i = 1; i < passes.size(); ++i) correct = correct + passes[i].correct;
+  const at::Tensor sums = at::stack({passes[0].loss, correct.to(at::kDouble)});
   run.ranks.all_reduce_sum(buffer_of(sums));
   const at::Tensor on_host = sums.cpu();
   const double ranks = run.ranks.size();
-  return {.loss = on_host[0].item<double>() / ranks,
-          .accuracy = on_host[1].item<double>() / (ranks * static_cast<double>(n))};
+  result.loss = on_host[0].item<double>() / ranks;
+  result.accuracy = on_host[1].item<double>() / (ranks * static_cast<double>(n) * static_cast<double>(passes.size()));
+  result.side = images.size(3);
+  return result;
 }
 
 }  // namespace mosaic

@@ -13,12 +13,16 @@ std::vector<std::int64_t> micro_batches(std::int64_t n, std::int64_t most);
 
 /// What a step tells, over all ranks.
 struct StepResult {
-  double loss = 0;      // mean over the ranks of each rank's mean loss, on the targets as trained with
-  double accuracy = 0;  // top-1 of the training-mode logits
+  double loss = 0;        // mean over the ranks of each rank's mean loss, on the targets as trained with
+  double accuracy = 0;    // top-1 of the training-mode logits, of both passes of a SAM step, on the unmixed labels
+  std::int64_t side = 0;  // width in pixels of what the net saw
+  bool sam_step = false;  // two passes
+  bool skipped = false;   // no update: gradients were not finite, or a pass of SAM was of no use
 };
 
-/// One optimizer step on this rank's part of the global batch: forward and backward per micro-batch, mean of the gradients
-/// over the ranks, update. Reads `run.now.batch`, changes weights, momentum and running statistics, not `run.now`.
+/// One optimizer step on this rank's part of the global batch, in the order in which the data flows: ColOut, resizing; per pass
+/// and micro-batch MixUp, label smoothing, forward, loss, backward; mean of the gradients over the ranks; SAM around it all;
+/// update. Reads `run.now.batch`; changes weights, momentum and running statistics, not `run.now`: see `finish_batch`.
 /// Collective. At its start all ranks take over rank 0's running statistics, which is the history that counts
 /// (recipes section 7.5).
 StepResult train_step(Run& run, const Batch& batch);

@@ -42,7 +42,7 @@ class SmallSet {
 View train_view(std::uint64_t seed = 17) {
   TrainDatasetConfig config;
   config.crop_size = 16;
-  return View(config, seed);
+  return View(config, std::nullopt, seed);
 }
 
 /// Everything that a loader gives for `plan`, batch by batch.
@@ -108,6 +108,33 @@ TEST_CASE("a run that continues in the middle of an epoch reads the rest of it, 
   REQUIRE(rest.size() == 2);
   CHECK(same(rest[0], whole[3]));
   CHECK(same(rest[1], whole[4]));
+}
+
+TEST_CASE("each batch has the side that its plan asks for, and shows the same crops", "[batch]") {
+  const SmallSet set;
+  Loader loader(set.shards, train_view(), 2);
+  const BatchPlan full{.samples = {1, 2, 3, 4}, .batch_size = 2};
+  BatchPlan small = full;
+  small.sides = {8, 16};
+  const auto whole = read_all(loader, full), mixed = read_all(loader, small);
+  CHECK(mixed[0].side == 8);
+  CHECK(mixed[0].images.size() == 2 * 8 * 8 * 3);
+  CHECK(same(mixed[1], whole[1]));
+  double difference = 0;  // of the means, in levels: the same part of the image, in fewer pixels
+  for (std::size_t i = 0; i < whole[0].images.size(); ++i) difference += whole[0].images[i] / 1536.0;
+  for (std::size_t i = 0; i < mixed[0].images.size(); ++i) difference -= mixed[0].images[i] / 384.0;
+  CHECK(std::abs(difference) < 3);
+}
+
+TEST_CASE("RandAugment changes training images, the same in every epoch of the same number", "[batch]") {
+  const SmallSet set;
+  TrainDatasetConfig config;
+  config.crop_size = 16;
+  Loader plain(set.shards, train_view(), 2), augmented(set.shards, View(config, RandAugmentConfig{}, 17), 2);
+  const BatchPlan plan{.samples = {5, 6, 7, 8, 9, 10}, .batch_size = 6};
+  const auto before = read_all(plain, plan), after = read_all(augmented, plan), again = read_all(augmented, plan);
+  CHECK_FALSE(same(before[0], after[0]));
+  CHECK(same(after[0], again[0]));
 }
 
 TEST_CASE("evaluation keeps its last, smaller batch", "[batch]") {

@@ -43,13 +43,48 @@ at::Tensor closed_form(const nlohmann::json& rule) {
   return tensor;
 }
 
+AlgorithmsConfig algorithms_of(const nlohmann::json& trace) {
+  AlgorithmsConfig algorithms;
+  for (const auto& [name, values] : trace["hyperparameters"].items()) {
+    if (name == "BlurPool")
+      algorithms.blurpool.emplace();
+    else if (name == "ChannelsLast")
+      algorithms.channels_last = true;
+    else if (name == "EMA")
+      algorithms.ema = {.half_life = Duration::parse(values["half_life"].get<std::string>()),
+                        .update_interval = Duration::parse(values["update_interval"].get<std::string>())};
+    else if (name == "ProgressiveResizing")
+      algorithms.progressive_resizing = {.initial_scale = values["initial_scale"],
+                                         .delay_fraction = values["delay_fraction"],
+                                         .finetune_fraction = values["finetune_fraction"],
+                                         .size_increment = values["size_increment"],
+                                         .mode = ResizeMode::kDeviceNearest};
+    else if (name == "LabelSmoothing")
+      algorithms.label_smoothing = {.smoothing = values["smoothing"]};
+    else if (name == "MixUp")
+      algorithms.mixup = {.alpha = values["alpha"]};
+    else if (name == "SAM")
+      algorithms.sam = {.rho = values["rho"], .epsilon = values["epsilon"], .interval = values["interval"]};
+    else if (name == "ColOut")
+      algorithms.colout = {.p_row = values["p_row"], .p_col = values["p_col"]};
+    else if (name == "StochasticDepth")
+      algorithms.stochastic_depth = {.drop_rate = values["drop_rate"]};
+    else if (name != "RandAugment")  // its images are part of the trace
+      throw Error(str("a trace with the unknown algorithm ", name));
+  }
+  return algorithms;
+}
+
 }  // namespace
 
 Trace::Trace(const std::string& path)
     : json(nlohmann::json::parse(read_text(path))),
       tensors(fs::path(path).replace_extension(".safetensors")),
       images(beside(path, json["images"])),
-      weights(nlohmann::json::parse(read_text(beside(path, json["weights"])))) {}
+      weights(nlohmann::json::parse(read_text(beside(path, json["weights"])))) {
+  if (json.contains("augmented_images") && json["augmented_images"].is_string())
+    augmented.emplace(beside(path, json["augmented_images"]));
+}
 
 Config Trace::config() const {
   Config config;
@@ -63,10 +98,11 @@ Config Trace::config() const {
   config.scheduler = {.t_warmup = Duration::parse(json["t_warmup"].get<std::string>()), .alpha_f = json["alpha_f"]};
   config.max_duration = Duration::parse(json["max_duration"].get<std::string>());
   if (!json["microbatch"].is_null()) config.device_train_microbatch_size = json["microbatch"].get<std::int64_t>();
+  config.algorithms = algorithms_of(json);
   return config;
 }
 
-std::vector<std::string> baseline_traces() {
+std::vector<std::string> traces_of(int ranks, int rank) {
   std::vector<std::string> paths;
   for (const auto& entry : fs::directory_iterator(golden_folder())) {
     const std::string name = entry.path().filename();
@@ -74,7 +110,7 @@ std::vector<std::string> baseline_traces() {
         name.starts_with("trace_weights_"))
       continue;
     const auto json = nlohmann::json::parse(read_text(entry.path()));
-    if (json["algorithms"].empty() && json["world_size"] == 1) paths.push_back(entry.path());
+    if (json["world_size"] == ranks && json["rank"] == rank) paths.push_back(entry.path());
   }
   std::sort(paths.begin(), paths.end());
   return paths;
@@ -94,15 +130,39 @@ std::unique_ptr<Run> start_of(const Trace& trace, ProcessGroup& ranks) {
     target->second.copy_(closed_form(rule));
     ++filled;
   }
+  run->draws = std::make_unique<RecordedDraws>(trace.json["steps"]);
   if (filled != targets.size()) throw Error("the trace's weights do not cover the net");
   return run;
 }
 
-Batch batch_of(const Trace& trace, const std::string& split, const std::vector<std::int64_t>& indices) {
+Batch batch_of(const Trace& trace, const std::string& split, const std::vector<std::int64_t>& indices,
+               std::int64_t step) {
   const at::Tensor index = at::tensor(indices, at::kLong);
-  const at::Tensor bytes = tensor_of(trace.images.get(split + "_images")).index_select(0, index);
+  char name[32];
+  std::snprintf(name, sizeof name, "step%02d.images", static_cast<int>(step));
+  const bool augmented = trace.augmented && trace.augmented->has(name);
+  const at::Tensor bytes = augmented ? tensor_of(trace.augmented->get(name))
+                                     : tensor_of(trace.images.get(split + "_images")).index_select(0, index);
   return {.images = normalise(bytes.permute({0, 2, 3, 1}).contiguous(), trace.in_double() ? at::kDouble : at::kFloat),
           .labels = tensor_of(trace.images.get(split + "_labels")).index_select(0, index)};
+}
+
+KeptLines RecordedDraws::kept_lines(const ColOutConfig&, std::int64_t, std::int64_t, const DrawKey& key) {
+  const auto& recorded = steps_[key.step]["colout"];
+  return {.rows = at::tensor(recorded["rows"].get<std::vector<std::int64_t>>(), at::kLong),
+          .columns = at::tensor(recorded["cols"].get<std::vector<std::int64_t>>(), at::kLong)};
+}
+
+Mix RecordedDraws::mix(const MixUpConfig&, std::int64_t, const DrawKey& key) {
+  return {.coefficient = part(key)["m"],
+          .partners = at::tensor(part(key)["perm"].get<std::vector<std::int64_t>>(), at::kLong)};
+}
+
+at::Tensor RecordedDraws::keep(const std::vector<double>&, std::int64_t, const DrawKey& key) {
+  std::vector<at::Tensor> blocks;
+  for (const auto& mask : part(key)["sd_masks"])
+    blocks.push_back(at::tensor(mask.get<std::vector<double>>(), at::kFloat));
+  return at::stack(blocks);
 }
 
 double l2(const std::vector<at::Tensor>& tensors) {

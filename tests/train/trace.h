@@ -16,6 +16,7 @@ namespace mosaic::test {
 struct Trace {
   nlohmann::json json;
   SafetensorsFile tensors, images;
+  std::optional<SafetensorsFile> augmented;
   nlohmann::json weights;  // rules for the initial weights
 
   explicit Trace(const std::string& path);
@@ -25,14 +26,32 @@ struct Trace {
   Config config() const;
 };
 
-/// Names of the traces of one process in the golden folder that need no algorithm.
-std::vector<std::string> baseline_traces();
+/// Paths of the traces of `ranks` processes in the golden folder, for rank `rank`.
+std::vector<std::string> traces_of(int ranks, int rank);
 
 /// A run at the trace's start: its configuration, and its closed-form weights, in its type.
 std::unique_ptr<Run> start_of(const Trace& trace, ProcessGroup& ranks);
 
-/// `indices` of the trace's images ("train" or "val") as a batch on the device.
-Batch batch_of(const Trace& trace, const std::string& split, const std::vector<std::int64_t>& indices);
+/// `indices` of the trace's images ("train" or "val") as a batch. Training images of a step that RandAugment has changed are
+/// taken as it left them.
+Batch batch_of(const Trace& trace, const std::string& split, const std::vector<std::int64_t>& indices,
+               std::int64_t step = -1);
+
+/// The draws of the recorded run, step by step, in place of random ones.
+class RecordedDraws : public StepDraws {
+ public:
+  explicit RecordedDraws(const nlohmann::json& steps) : steps_(steps) {}
+  KeptLines kept_lines(const ColOutConfig& config, std::int64_t height, std::int64_t width,
+                       const DrawKey& key) override;
+  Mix mix(const MixUpConfig& config, std::int64_t samples, const DrawKey& key) override;
+  at::Tensor keep(const std::vector<double>& rates, std::int64_t samples, const DrawKey& key) override;
+
+ private:
+  const nlohmann::json& part(const DrawKey& key) const {
+    return steps_[key.step]["passes"][key.pass]["microbatches"][key.micro_batch];
+  }
+  const nlohmann::json& steps_;
+};
 
 /// sqrt of the sum of squares over all tensors, in double.
 double l2(const std::vector<at::Tensor>& tensors);

@@ -1,0 +1,115 @@
+"""What is wrong with checkpoints is said once for the whole job, in a sentence, with exit code 3, and harms nothing."""
+
+import ctypes
+import os
+import pathlib
+import shutil
+import unittest
+
+import job
+from program_test import ProgramTest
+
+
+class BadCheckpointTest(ProgramTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.finished = cls.shards.parent / "finished"
+        result = job.run(job.settings(cls.shards.parent, cls.shards, max_duration="5ba", log_folder=cls.finished))
+        if result.code != job.DONE:
+            raise AssertionError(result)
+        cls.checkpoints = cls.finished / "checkpoints"
+
+    def assert_all_ranks_refuse(self, sentence, **changes):
+        for ranks in (0, 2):
+            self.assert_refused(job.run(self.settings(**changes), ranks), f"mosaic_resnet: {sentence}")
+        self.assertFalse(self.log_folder.exists(), "it left something")
+
+    def damaged(self):
+        """A copy of the checkpoint, to be damaged."""
+        return pathlib.Path(shutil.copytree(self.checkpoints / "ep1-ba5", self.folder / "ep1-ba5"))
+
+    def test_a_checkpoint_that_is_not_there(self):
+        path = self.folder / "none"
+        self.assert_all_ranks_refuse(f"load_path: there is no {path}", load_path=path)
+
+    def test_a_folder_that_is_no_checkpoint(self):
+        self.assert_all_ranks_refuse(f"load_path: {self.shards} is no checkpoint: expected a folder with state.json, or one with `latest`",
+                                     load_path=self.shards)
+
+    def test_a_checkpoint_of_another_model(self):
+        weights = self.checkpoints / "ep1-ba5/weights.safetensors"
+        self.assert_all_ranks_refuse(f"{weights}: fc.weight: got F32 [3, 512], expected F32 [4, 512]: another model.name or "
+                                     "model.num_classes?", load_path=self.checkpoints, model__num_classes=4)
+        self.assert_all_ranks_refuse(f"{weights}: layer1.0.conv1.weight: got F32 [64, 64, 3, 3], expected F32 [64, 64, 1, 1]: another "
+                                     "model.name or model.num_classes?", load_path=self.checkpoints, model__name="resnet50")
+
+    def test_a_truncated_file_of_weights(self):
+        for file in ("weights.safetensors", "optimizer.safetensors"):
+            path = self.damaged() / file
+            with path.open("r+b") as opened:
+                opened.truncate(path.stat().st_size - 1)
+            for ranks in (0, 2):
+                result = job.run(self.settings(load_path=path.parent), ranks)
+                self.assertEqual(result.code, job.BAD_INPUT, result)
+                said = result.lines(f"mosaic_resnet: {path}: not a valid safetensors file: tensor ")
+                self.assertEqual(len(said), 1, result)
+                self.assertTrue(said[0].endswith(" lies outside the file"), said[0])
+            shutil.rmtree(path.parent)
+
+    def test_a_file_of_weights_that_is_not_there(self):
+        path = self.damaged() / "weights.safetensors"
+        path.unlink()
+        self.assert_all_ranks_refuse(f"{path}: cannot open: No such file or directory", load_path=path.parent)
+
+    def test_a_damaged_state(self):
+        path = self.damaged() / "state.json"
+        path.write_text(path.read_text().replace('"batch":', '"patch":'))
+        self.assert_all_ranks_refuse(f"{path}: damaged: [json.exception.out_of_range.403] key 'batch' not found", load_path=path.parent)
+
+    def test_a_checkpoint_of_another_format(self):
+        path = self.damaged() / "state.json"
+        path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 2'))
+        self.assert_all_ranks_refuse(f"{path}: format_version: got 2, expected 1", load_path=path.parent)
+
+    def test_a_checkpoint_in_the_middle_of_an_epoch_of_another_length(self):
+        self.assert_all_ranks_refuse(f"{self.checkpoints}/ep1-ba5/state.json: the checkpoint lies in the middle of an epoch of 4 batches, "
+                                     "this run's epochs have 2: take the batch size and data that it was trained with",
+                                     load_path=self.checkpoints, train_dataset__batch_size=16)
+
+    def test_a_checkpoint_that_has_trained_as_long_as_max_duration(self):
+        self.assert_all_ranks_refuse("max_duration: got 5ba, but the checkpoint has already trained 1 epochs, 5 batches: no training would "
+                                     "occur; raise it, or evaluate with is_train=false", load_path=self.checkpoints, max_duration="5ba")
+
+    def test_a_run_where_later_checkpoints_lie(self):
+        metrics = (self.finished / "metrics.jsonl").read_text()
+        sentence = (f"save_folder: {self.checkpoints} holds ep1-ba5, which is ahead of this run's epoch 0, batch 0: continue it with "
+                    f"load_path={self.checkpoints}, take another run_name, or set save_overwrite=true")
+        for ranks in (0, 2):
+            self.assert_refused(job.run(self.settings(log_folder=self.finished), ranks), f"mosaic_resnet: {sentence}")
+        self.assertEqual((self.finished / "metrics.jsonl").read_text(), metrics)
+
+    def test_a_disk_that_is_full_leaves_the_checkpoint_before(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mount(b"tmpfs", bytes(disk), b"tmpfs", 0, b"size=150m") != 0:  # one checkpoint is 90 MB
+            self.skipTest(f"cannot mount a small file system to fill: {os.strerror(ctypes.get_errno())}")
+        self.addCleanup(libc.umount2, bytes(disk), 2)  # 2: MNT_DETACH
+        saves = disk / "checkpoints"
+
+        result = job.run(self.settings(save_folder=saves, save_interval="2ba", max_duration="6ba"), 2)
+
+        self.assertNotEqual(result.code, job.DONE, result)
+        said = result.lines("No space left on device")
+        self.assertEqual(len(said), 1, result)
+        self.assertRegex(said[0], rf"^rank 0 of 2: {saves}/\.ep0-ba4\.partial/[a-z]+\.safetensors: cannot (write|sync): No space left on device$")
+        self.assertEqual(result.left_over, [])
+        # What it could not finish is gone, so that there is room again; the one before is whole, and named.
+        self.assertEqual(sorted(path.name for path in saves.iterdir()), ["ep0-ba2", "latest"])
+        again = self.train("again", 2, load_path=saves, max_duration="6ba")
+        self.assertEqual(list(job.losses(again)), [3, 4, 5, 6])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,75 @@
+// On GPUs, under mpirun with 1, 2 and 4 ranks: ranks may share one card (NCCL_MULTI_RANK_GPU_ENABLE=1).
+#include "device/gpu.h"
+
+#include <ATen/ATen.h>
+
+#include "catch.h"
+#include "comm/mpi_session.h"
+#include "golden_tensors.h"
+#include "train/device_choice.h"
+#include "train/train_step.h"
+
+namespace mosaic {
+namespace {
+
+/// This rank's group and device; says that the test is skipped, and has none, where there is no GPU.
+struct GpuRanks {
+  std::unique_ptr<ProcessGroup> group;
+  at::Device device{at::kCPU};
+
+  GpuRanks() {
+    if (gpu_count() == 0) {
+      test::say_skipped("no GPU");
+      return;
+    }
+    const auto everyone = mpi_process_group();
+    const int index = gpu_of(everyone->rank(), gpu_count());
+    use_gpu(index);
+    device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+    group = everyone->size() > 1 ? nccl_process_group(index) : single_process();
+  }
+};
+
+Batch batch_of_rank(int rank, int ranks, at::Device device) {
+  at::manual_seed(5);
+  const at::Tensor images = at::randn({8, 3, 32, 32}, at::kDouble), labels = at::randint(5, {8}, at::kLong);
+  const at::Tensor mine = at::arange(rank, 8, ranks, at::kLong);
+  return {.images = images.index_select(0, mine).to(device), .labels = labels.index_select(0, mine).to(device)};
+}
+
+TEST_CASE("NCCL sums and broadcasts in every type", "[train][gpu]") {
+  const GpuRanks ranks;
+  if (!ranks.group) return;
+  const int n = ranks.group->size(), rank = ranks.group->rank();
+  for (const auto type : {at::kFloat, at::kDouble, at::kLong}) {
+    const auto options = at::TensorOptions(ranks.device).dtype(type);
+    const at::Tensor sum = at::full({1000}, rank + 1, options), root = at::full({10}, rank, options);
+    ranks.group->all_reduce_sum(buffer_of(sum));
+    ranks.group->broadcast(buffer_of(root), n - 1);
+    ranks.group->barrier();
+    CHECK(at::equal(sum.cpu(), at::full({1000}, n * (n + 1) / 2, at::TensorOptions(type))));
+    CHECK(at::equal(root.cpu(), at::full({10}, n - 1, at::TensorOptions(type))));
+  }
+}
+
+TEST_CASE("GPU ranks that share a batch train as one CPU rank does", "[train][gpu]") {
+  const GpuRanks ranks;
+  if (!ranks.group) return;
+  Config config;
+  config.model = {.name = "resnet18", .num_classes = 5, .freeze_batch_norm = true};
+  config.train_dataset.batch_size = 8;
+  config.optimizer = {.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-3};
+  config.scheduler.t_warmup = {0, TimeUnit::kEpoch};
+  const auto one = single_process();
+  const auto alone = build_run(config, *one, at::kCPU, at::kDouble, 80);
+  const auto shared = build_run(config, *ranks.group, ranks.device, at::kDouble, 80);
+  for (int step = 0; step < 3; ++step, ++alone->now.batch, ++shared->now.batch) {
+    const StepResult a = train_step(*alone, batch_of_rank(0, 1, at::kCPU));
+    const StepResult b = train_step(*shared, batch_of_rank(ranks.group->rank(), ranks.group->size(), ranks.device));
+    CHECK(b.loss == Approx(a.loss).epsilon(1e-9));
+    CHECK(test::deviation_of_largest(shared->gradients.flat().cpu(), alone->gradients.flat()) < 1e-9);
+  }
+}
+
+}  // namespace
+}  // namespace mosaic
