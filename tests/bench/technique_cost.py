@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""What each technique of the recipes costs: milliseconds per training step with it and without it.
+"""What each technique of the recipes costs: milliseconds per training step with it, and of the plain step.
 
     tests/bench/technique_cost.py SHARDS [--build build] [--model resnet50] [--side 88] [--batch 32] [--steps 20] [--rounds 3] [key=value ...]
 
-Runs mosaic_resnet alone (one rank) on SHARDS, a folder that `preprocess pack` wrote. Every technique takes turns with the plain run, in one
-sitting, so that a slow moment of the machine hits both; the table has the medians over the rounds of the mean step (SAM and progressive
-resizing have steps of different lengths). Each run's first steps, which allocate memory and choose kernels, do not count.
+Runs mosaic_resnet alone (one rank) on SHARDS, a folder that `preprocess pack` wrote. In a round the techniques take turns, with a plain run
+before and after them, so that a slow moment of the machine does not hit the same one again and again; the table has the medians over the
+rounds of the mean step (SAM and progressive resizing have steps of different lengths; choose STEPS as a multiple of 10, SAM's interval).
+Each run's first steps, which allocate memory and choose kernels, do not count.
 """
 
 import argparse
@@ -64,19 +65,23 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", choices=list(TECHNIQUES), help="one technique; may be given again")
     parser.add_argument("settings", nargs="*", help="for all runs: precision=amp_bf16")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()  # settings may stand behind options
 
-    print(f"{options.model}, {options.side} px, batch {options.batch}, mean of {options.steps} steps, "
-          f"medians of {options.rounds} rounds {' '.join(options.settings)}")
-    print("| technique | ms without | ms with | difference | spread of the plain run |\n|---|---|---|---|---|")
-    for name in options.only or TECHNIQUES:
-        plain, changed = [], []
-        for _ in range(options.rounds):
-            plain.append(1e3 * step_seconds(options, []))
-            changed.append(1e3 * step_seconds(options, [TECHNIQUES[name]]))
-        before, after = statistics.median(plain), statistics.median(changed)
-        print(f"| {name} | {before:.1f} | {after:.1f} | {100 * (after / before - 1):+.1f} % | "
-              f"{100 * (max(plain) / min(plain) - 1):.1f} % |", flush=True)
+    names = options.only or list(TECHNIQUES)
+    plain, changed = [], {name: [] for name in names}
+    for _ in range(options.rounds):
+        plain.append(1e3 * step_seconds(options, []))
+        for name in names:
+            changed[name].append(1e3 * step_seconds(options, [TECHNIQUES[name]]))
+        plain.append(1e3 * step_seconds(options, []))
+
+    before = statistics.median(plain)
+    print(f"{options.model}, {options.side} px, batch {options.batch}, {options.steps} steps, {options.rounds} rounds "
+          f"{' '.join(options.settings)}: plain step {before:.1f} ms, {min(plain):.1f} to {max(plain):.1f}")
+    print("| technique | ms per step | difference | from, to |\n|---|---|---|---|")
+    for name in names:
+        after = statistics.median(changed[name])
+        print(f"| {name} | {after:.1f} | {100 * (after / before - 1):+.1f} % | {min(changed[name]):.1f}, {max(changed[name]):.1f} |")
 
 
 if __name__ == "__main__":
