@@ -16,12 +16,16 @@ refuse() { note "$*" && exit "$kBadInput"; }
 
 site=${MOSAIC_SITE:-$MOSAIC_HOME/slurm/site.sh}
 [[ -r $site ]] || refuse "no file $site (MOSAIC_SITE)"
-# shellcheck source=site.sh
+# shellcheck source=slurm/site.sh
 source "$site"
 
 if [[ $MOSAIC_INTERFACE ]]; then
   export NCCL_SOCKET_IFNAME=$MOSAIC_INTERFACE OMPI_MCA_btl_tcp_if_include=$MOSAIC_INTERFACE
 fi
+# When the job must end, in seconds since 1970, for the program to save in time. Newer versions of Slurm set it themselves.
+end_time=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e)
+if end_time=$(date --date="$end_time" +%s 2>/dev/null); then export SLURM_JOB_END_TIME=$end_time; else unset SLURM_JOB_END_TIME; fi
+
 export SLURM_EXPORT_ENV=ALL  # a job of `sbatch --export=NONE` gives its steps what was set here all the same
 
 # ---- signals -----------------------------------------------------------------
@@ -56,8 +60,20 @@ supervise() {
   if [[ $stopped ]] && ((code == 128 + $(kill -l "$interrupt"))); then code=$kSaved; fi
 }
 
+# Does every node of the job still start something?
+nodes_answer() {
+  timeout 60 srun --overlap --nodes="$SLURM_JOB_NUM_NODES" --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --mpi=none true 2>/dev/null
+}
+
 # End the job with CODE; after kSaved put it into the queue again, unless the batch system has decided otherwise meanwhile.
 end() { # CODE
+  if (($1 != 0 && $1 != kBadInput && $1 != kSaved)) && [[ -z $stopped ]] && ! nodes_answer; then
+    # Slurm requeues a job that has lost a node, but it may take minutes (SlurmdTimeout) to notice. One that has ended until then is
+    # not requeued.
+    note "exit code $1, and a node does not answer: waiting for Slurm to notice"
+    sleep 900 &
+    wait $! || true
+  fi
   (($1 == kSaved)) || exit "$1"
   local job
   job=$(scontrol --oneliner show job "$SLURM_JOB_ID")
