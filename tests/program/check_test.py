@@ -55,7 +55,12 @@ class CheckTest(ProgramTest):
 
     def test_a_wrong_setting_is_said_as_in_a_run(self):
         self.assert_refused(self.check(2, max_duration="soon"), "mosaic_resnet: command line: max_duration: got soon, expected "
-                            "a positive time in ep or ba, such as 90ep or 1000ba")  # fmt: skip
+                            "a time in ep or ba, 1 or more (10ep, 500ba), or a whole number of epochs")  # fmt: skip
+
+    def test_ranks_that_do_not_know_of_each_other(self):
+        result = self.check(environment={"SLURM_STEP_NUM_TASKS": "4"})
+        self.assert_bad(result, "ranks", "1 rank on 1 node")
+        self.assertEqual(len(result.lines("expected: 4, as srun has started: it belongs to another MPI than this program")), 1, result)
 
     def test_a_missing_shard(self):
         copy = self.copied_shards()

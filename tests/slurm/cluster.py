@@ -59,7 +59,7 @@ class Cluster:
         self.folder = tempfile.mkdtemp(prefix="mosaic-slurm-", dir="/tmp")
         os.rmdir(self.folder)  # slurm-sandbox makes it
         self.environment = dict(
-            job.ENVIRONMENT, SLURM_SANDBOX_DIR=self.folder, SLURM_SANDBOX_GPUS="0", SLURM_SANDBOX_REQUEUE="3", **settings,
+            job.ENVIRONMENT, SLURM_SANDBOX_DIR=self.folder, SLURM_SANDBOX_GPUS="0", **settings,
             PATH=f"{self.folder}/bin:{os.environ['PATH']}",
         )
 
