@@ -42,6 +42,27 @@ TEST_CASE("each channel is blurred on its own, with the stride asked for, in eve
     }
 }
 
+TEST_CASE("the gradient of a blur is the same in every type, layout and stride, on even and odd sides", "[model]") {
+  for (const std::int64_t side : {7, 8})
+    for (const std::int64_t stride : {1, 2}) {
+      const at::Tensor x = at::arange(2 * 16 * side * side, at::kDouble).view({2, 16, side, side}).sin();
+      const auto gradient = [&](at::ScalarType type, at::MemoryFormat layout) {
+        at::Tensor in = x.to(type).clone(layout).requires_grad_();
+        const at::Tensor out = low_pass(in, low_pass_filter(16, x), stride);
+        out.backward(at::arange(out.numel(), at::kDouble).view(out.sizes()).cos().to(type).contiguous(layout));
+        return in.grad();
+      };
+      const at::Tensor expected = gradient(at::kDouble, at::MemoryFormat::Contiguous);
+      for (const auto& [type, tolerance] : {std::pair{at::kFloat, 1e-6}, {at::kBFloat16, 1e-2}, {at::kHalf, 2e-3}})
+        for (const auto layout : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+          const at::Tensor got = gradient(type, layout);
+          INFO(type << " side " << side << " stride " << stride);
+          CHECK(got.scalar_type() == type);
+          CHECK(test::deviation_of_largest(got, expected) <= tolerance);
+        }
+    }
+}
+
 TEST_CASE("a net without blur and its blurred twin differ in what they compute, not in their parameters", "[model]") {
   ResNet plain = net_of("resnet18"), blurred = net_of("resnet18");
   apply_blur_pool(blurred, {});
