@@ -23,32 +23,31 @@ if [[ $MOSAIC_INTERFACE ]]; then
   export NCCL_SOCKET_IFNAME=$MOSAIC_INTERFACE OMPI_MCA_btl_tcp_if_include=$MOSAIC_INTERFACE
 fi
 # When the job must end, in seconds since 1970, for the program to save in time. Newer versions of Slurm set it themselves.
-end_time=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e)
+end_time=$(squeue --noheader --job="$SLURM_JOB_ID" --format=%e) || end_time=unknown
 if end_time=$(date --date="$end_time" +%s 2>/dev/null); then export SLURM_JOB_END_TIME=$end_time; else unset SLURM_JOB_END_TIME; fi
 
 export SLURM_EXPORT_ENV=ALL  # a job of `sbatch --export=NONE` gives its steps what was set here all the same
 
 # ---- signals -----------------------------------------------------------------
 
-child=       # process id of the srun that is running
-stopped=     # the first signal that this job got
-interrupt=   # what `child` gets then
+child=    # process id of the srun that is running
+stopped=  # the first signal that this job got
 
 on_signal() {
   note "got SIG$1"
   stopped=${stopped:-$1}
-  [[ -z $child ]] || kill -s "$interrupt" "$child" 2>/dev/null || true
+  # Always USR1, which srun passes on to its tasks; after a TERM or HUP it would kill them.
+  [[ -z $child ]] || kill -s USR1 "$child" 2>/dev/null || true
 }
 for signal in USR1 USR2 TERM HUP; do
   # shellcheck disable=SC2064  # its name now, not then
   trap "on_signal $signal" "$signal"
 done
 
-# supervise SIGNAL COMMAND...: run it, give it SIGNAL when the job gets one of the above; its exit code is in $code.
+# supervise SRUN_ARGUMENT...: a step of the job, which is given the above signals; its exit code is in $code.
 supervise() {
   [[ -z $stopped ]] || end "$kSaved"  # nothing has begun, nothing is lost
-  interrupt=$1 && shift
-  "$@" &
+  srun "${MOSAIC_SRUN[@]}" "$@" &
   child=$!
   while :; do  # a signal ends `wait`, the child goes on
     code=0 && wait "$child" || code=$?
@@ -56,8 +55,8 @@ supervise() {
   done
   code=0 && wait "$child" || code=$?  # its own code, for whatever reason the loop was left
   child=
-  # It died of the signal itself: it was still starting, and had nothing to save.
-  if [[ $stopped ]] && ((code == 128 + $(kill -l "$interrupt"))); then code=$kSaved; fi
+  # It died of the signal itself: it was still starting, or it is a program that keeps what it has done at any time.
+  if [[ $stopped ]] && ((code == 128 + $(kill -l USR1))); then code=$kSaved; fi
 }
 
 # Does every node of the job still start something?
@@ -93,10 +92,10 @@ end() { # CODE
 # The same after a requeue, and the same for all jobs of a chain.
 run_name=${MOSAIC_RUN_NAME:-$SLURM_JOB_NAME-$SLURM_JOB_ID}
 
-# mosaic_resnet ARGUMENT...: on all tasks of the job. srun keeps TERM and HUP for itself and passes USR1 on.
+# mosaic_resnet ARGUMENT...: on all tasks of the job. One that fails would leave the others waiting for it.
 mosaic_resnet() {
-  supervise USR1 srun --mpi="$MOSAIC_MPI" --kill-on-bad-exit=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \
-    "${MOSAIC_SRUN[@]}" "${MOSAIC_CONTAINER[@]}" "$MOSAIC_BUILD/mosaic_resnet" "$@"
+  supervise --mpi="$MOSAIC_MPI" --kill-on-bad-exit=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" "${MOSAIC_CONTAINER[@]}" \
+    "$MOSAIC_BUILD/mosaic_resnet" "$@"
 }
 
 # Where the shards are: the settings in the array `data`. With MOSAIC_STAGE each node copies them to its own disk first.
@@ -110,8 +109,7 @@ place_data() {
     summary=$("${MOSAIC_CONTAINER[@]}" "$MOSAIC_BUILD/preprocess" info "$MOSAIC_SHARDS") || refuse "MOSAIC_SHARDS: $MOSAIC_SHARDS"
     shards=$MOSAIC_STAGE/mosaic-shards-$(sha256sum <<<"$summary" | head -c 16)
     local nodes=$SLURM_JOB_NUM_NODES
-    supervise TERM srun --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --cpus-per-task=1 --kill-on-bad-exit=1 \
-      "${MOSAIC_SRUN[@]}" "${MOSAIC_CONTAINER[@]}" env EXPECTED="$summary" VERIFY="$MOSAIC_STAGE_VERIFY" \
+    supervise --nodes="$nodes" --ntasks="$nodes" --ntasks-per-node=1 --cpus-per-task=1 "${MOSAIC_CONTAINER[@]}" env EXPECTED="$summary" VERIFY="$MOSAIC_STAGE_VERIFY" \
       "$MOSAIC_HOME/slurm/stage" "$MOSAIC_BUILD/preprocess" "$MOSAIC_SHARDS" "$shards"
     ((code == 0)) || end "$code"
   fi
@@ -137,7 +135,6 @@ evaluate() { # RUN_FOLDER SETTING...
 
 # preprocess ARGUMENT... on one node. It keeps what it has done, so a job that is stopped goes back to the queue.
 prepare() {
-  supervise TERM srun --nodes=1 --ntasks=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \
-    "${MOSAIC_SRUN[@]}" "${MOSAIC_CONTAINER[@]}" "$MOSAIC_BUILD/preprocess" "$@"
+  supervise --nodes=1 --ntasks=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" "${MOSAIC_CONTAINER[@]}" "$MOSAIC_BUILD/preprocess" "$@"
   end "$code"
 }

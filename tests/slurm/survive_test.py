@@ -20,8 +20,10 @@ class SurviveTest(SlurmTest):
     moments = random.Random(17)
     evaluations = {}  # of runs that nothing happens to, by their length
 
-    def submit_run(self, batches, *options, **environment):
-        return self.submit("resnet50_medium.sbatch", *TINY, f"max_duration={batches}ba", options=options, **environment)
+    def submit_run(self, batches, *options, margin=0, **environment):
+        # margin: seconds before the job's end at which the program stops by itself; 0 leaves that to Slurm's signal
+        settings = [*TINY, f"max_duration={batches}ba", f"stop_margin={margin}"]
+        return self.submit("resnet50_medium.sbatch", *settings, options=options, **environment)
 
     def undisturbed(self, batches):
         if batches not in self.evaluations:
@@ -59,6 +61,14 @@ class SurviveTest(SlurmTest):
             self.assertEqual(self.output(number).count("got SIGUSR1\n"), int(fields["Restarts"]), self.output(number))
             self.assertEqual(self.output(number).count("saved; requeueing\n"), int(fields["Restarts"]), self.output(number))
             self.assert_same_end(self.run_of(number), LONG)
+
+    def test_a_job_without_a_warning_stops_before_its_time_is_over(self):
+        number = self.submit_run(LONG, "--time=1", "--signal=B:CONT@1", margin=30)
+        fields = self.assert_ended(number, "COMPLETED")
+        self.assertGreaterEqual(int(fields["Restarts"]), 1, self.output(number))
+        self.assertEqual(self.output(number).count("saved; requeueing\n"), int(fields["Restarts"]), self.output(number))
+        self.assertNotIn("got SIGUSR1", self.output(number))
+        self.assert_same_end(self.run_of(number), LONG)
 
     def test_a_requeued_job_ends_alike(self):
         for _ in self.rounds():
@@ -116,7 +126,7 @@ class SurviveTest(SlurmTest):
             site = {"MOSAIC_BUILD": str(job.BIN), "MOSAIC_SHARDS": str(self.shards), "MOSAIC_RUNS": str(self.runs)}
             done = self.cluster.call(
                 ROOT / "slurm/chain", 8, f"--output={self.folder}/%x-%j.out", *LIMIT_OF_A_MINUTE, *SIZE,
-                "slurm/resnet50_medium.sbatch", *TINY, f"max_duration={LONG}ba", **site)  # fmt: skip
+                "slurm/resnet50_medium.sbatch", *TINY, f"max_duration={LONG}ba", "stop_margin=0", **site)  # fmt: skip
             self.assertEqual(done.returncode, 0, done.stderr)
             numbers, names = zip(*(line.split("  run_name=") for line in done.stdout.splitlines()))
             self.assertEqual((len(numbers), len(set(names))), (8, 1), done.stdout)
