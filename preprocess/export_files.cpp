@@ -7,11 +7,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "image/decode.h"
 #include "preprocess/info.h"
 #include "preprocess/ppm.h"
 #include "preprocess/progress_line.h"
-#include "preprocess/table.h"
 #include "shards/shard_set.h"
 
 namespace mosaic {

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "preprocess/split_packer.h"
 #include "preprocess/split_summary.h"
-#include "preprocess/table.h"
 
 namespace mosaic {
 namespace {

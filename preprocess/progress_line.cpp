@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "preprocess/table.h"
+#include "base/text.h"
 
 namespace mosaic {
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "preprocess/table.h"
 
 namespace mosaic {

@@ -4,11 +4,11 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "image/decode.h"
 #include "preprocess/in_order.h"
 #include "preprocess/info.h"
 #include "preprocess/progress_line.h"
-#include "preprocess/table.h"
 #include "shards/shard_set.h"
 
 namespace mosaic {

@@ -10,6 +10,7 @@
 #include "comm/mpi_session.h"
 #include "config/config.h"
 #include "device/gpu.h"
+#include "preflight/preflight.h"
 #include "train/checkpoint.h"
 #include "train/checkpoint_files.h"
 #include "train/data.h"
@@ -22,8 +23,9 @@ namespace mosaic {
 namespace {
 
 constexpr char kUsage[] =
-    "usage: mosaic_resnet CONFIG.yaml [key=value ...]\n"
+    "usage: mosaic_resnet [--check] CONFIG.yaml [key=value ...]\n"
     "Trains and evaluates a ResNet as CONFIG.yaml says; `key=value` (model.name=resnet18) overrides it.\n"
+    "With --check it looks instead whether this run can start here: ranks, data, disk, network, time.\n"
     "Under mpirun or srun each rank takes a part of every batch; README.md has all keys.\n";
 
 std::string generated_run_name() {
@@ -69,9 +71,14 @@ void catch_signals_of(const Config& config) {
   catch_stop_signals(signals);
 }
 
-ExitCode run(const MpiSession& mpi, const std::vector<std::string>& arguments) {
+ExitCode run(const MpiSession& mpi, std::vector<std::string> arguments) {
+  const bool check_only = std::erase(arguments, "--check") > 0;
   Config config = read_config(arguments, mpi);
   start_log(mpi.rank(), mpi.size(), config.python_log_level);
+  if (check_only) {
+    preflight(mpi, config);
+    return kExitDone;
+  }
   const int cores = cores_of_rank(mpi.local_size());
   at::set_num_threads(cores);
 

@@ -7,20 +7,26 @@
 
 namespace mosaic {
 
-int usable_cores() {
+std::vector<int> affinity() {
   // Nodes with more than 1,024 processors need a larger set than the default one.
   constexpr int kMostCores = 1 << 16;
   cpu_set_t* set = CPU_ALLOC(kMostCores);
   const std::size_t bytes = CPU_ALLOC_SIZE(kMostCores);
-  int count = 0;
-  if (set && ::sched_getaffinity(0, bytes, set) == 0) count = CPU_COUNT_S(bytes, set);
+  std::vector<int> cores;
+  if (set && ::sched_getaffinity(0, bytes, set) == 0)
+    for (int core = 0; core < kMostCores; ++core)
+      if (CPU_ISSET_S(core, bytes, set)) cores.push_back(core);
   if (set) CPU_FREE(set);
-  return std::max(count, 1);
+  return cores;
 }
+
+int usable_cores() { return std::max(static_cast<int>(affinity().size()), 1); }
+
+int online_cores() { return static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)); }
 
 int cores_of_rank(int local_ranks) {
   const int usable = usable_cores();
-  const bool bound = usable < static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
+  const bool bound = usable < online_cores();
   return bound ? usable : std::max(1, usable / std::max(1, local_ranks));
 }
 

@@ -1,9 +1,17 @@
 #pragma once
 
+#include <vector>
+
 namespace mosaic {
 
-/// Processors that this process may run on (its affinity mask). At least 1.
+/// Processors that this process may run on (its affinity mask), by their numbers on this machine.
+std::vector<int> affinity();
+
+/// How many they are. At least 1.
 int usable_cores();
+
+/// How many the machine has.
+int online_cores();
 
 /// A rank's share of a node's cores: what the launcher has bound it to, or, where it is bound to nothing, an equal part of
 /// what all ranks of the node share. At least 1.

@@ -37,6 +37,8 @@ std::string gpu_uuid(int device) {
 
 std::string gpu_name(int device) { return properties_of(device).name; }
 
+std::uint64_t gpu_memory(int device) { return properties_of(device).totalGlobalMem; }
+
 void use_gpu(int device) {
   if (const cudaError_t status = cudaSetDevice(device); status != cudaSuccess)
     throw Error(str("GPU ", device, ": cannot use it: ", cudaGetErrorString(status)), kExitCrash);
@@ -64,6 +66,7 @@ namespace mosaic {
 int gpu_count() { return 0; }
 std::string gpu_uuid(int) { return {}; }
 std::string gpu_name(int) { return {}; }
+std::uint64_t gpu_memory(int) { return 0; }
 void use_gpu(int device) { throw Error(str("GPU ", device, ": this build has no CUDA")); }
 std::vector<std::pair<std::string, double>> gpu_memory_metrics(int) { return {}; }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,9 @@ std::string gpu_uuid(int device);
 
 /// "NVIDIA H100 80GB HBM3"
 std::string gpu_name(int device);
+
+/// Bytes of memory that it has.
+std::uint64_t gpu_memory(int device);
 
 /// Make `device` the current one of this thread, and allow TF32 in its convolutions and matrix products, as the reference
 /// does (recipes section 7.1).

@@ -2,6 +2,7 @@
 #include "catch.h"
 #include "preprocess/command_line.h"
 #include "preprocess/export_files.h"
+#include "base/text.h"
 #include "preprocess/table.h"
 #include "support.h"
 

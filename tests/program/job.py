@@ -16,7 +16,7 @@ MOSAIC_RESNET = BIN / "mosaic_resnet"
 PREPROCESS = BIN / "preprocess"
 MPIEXEC = os.environ.get("MOSAIC_MPIEXEC", "mpirun")
 
-DONE, CRASH, BAD_INPUT = 0, 1, 3  # exit codes
+DONE, CRASH, BAD_INPUT, SAVED = 0, 1, 3, 85  # exit codes
 LIMIT = 300  # seconds for one job: it takes a few, but on a machine with other work ten times as long
 
 # Several ranks on few cores, as root in a container: what a user of this machine would have to set, too.
