@@ -250,6 +250,7 @@ void read_checkpoints(Section& in, Config& c) {
 // What ends a run before its time, and what does not.
 void read_survival(Section& in, Config& c) {
   in.read("autoresume", c.autoresume, "true or false");
+  in.read("allow_changes", c.allow_changes, "a list of keys, sections or `data`: [optimizer.lr, algorithms]");
   in.read("stop_signals", c.stop_signals, "a list of TERM, INT, HUP, USR1 and USR2; [] for none",
           [](const std::vector<std::string>& names) {
             return std::all_of(names.begin(), names.end(), [](const auto& name) { return signal_number(name) != 0; });

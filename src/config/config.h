@@ -76,6 +76,7 @@ struct Config {
   bool save_overwrite = false;
   std::optional<std::string> load_path;
   bool autoresume = false;  // go on from the newest checkpoint in save_folder, if there is one; wins over load_path
+  std::vector<std::string> allow_changes;  // keys or sections that may differ from a checkpoint's; "data": other images
   std::vector<std::string> stop_signals = {"USR1", "USR2", "TERM", "HUP"};  // each asks for a checkpoint and the end
   double stop_margin = 120;  // seconds before the batch system's limit at which the run saves and stops; >= 0
   OnNonfinite on_nonfinite = OnNonfinite::kStop;  // loss or gradients with NaN or infinity: no update; stop, or go on

@@ -131,7 +131,10 @@ Value build(const std::string& text, TreeBuilder& builder) {
 
 Value read_yaml_file(const std::string& path) {
   const auto bytes = read_file(path);
-  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return read_yaml_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+}
+
+Value read_yaml_text(const std::string& text, const std::string& path) {
   TreeBuilder builder(path, {});
   Value value;
   try {

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "comm/mpi_session.h"
+#include "config/changes.h"
 #include "train/checkpoint_files.h"
 #include "weights/safetensors.h"
 
@@ -151,6 +152,25 @@ std::int64_t read_net(const Run& run, const std::string& folder, const std::stri
   return tracked;
 }
 
+/// @throws Error with the list of what differs from the settings and the data that the checkpoint was trained with, unless it is allowed to
+void check_changes(const std::string& folder, const nlohmann::json& state, const Config& config,
+                   const std::string& data_fingerprint) {
+  std::string refused;
+  const auto compare = [&](const std::string& key, const std::string& before, const std::string& now) {
+    const std::string change = str(key, ": ", before, " -> ", now);
+    if (is_allowed(key, config.allow_changes))
+      log_warning(str("changed since ", folder, ": ", change));
+    else
+      refused += (refused.empty() ? "" : ", ") + change;
+  };
+  for (const Change& c : changes_of_training(state.at("config"), config.yaml)) compare(c.key, c.before, c.now);
+  const std::string data = state.at("data_fingerprint");
+  if (data != data_fingerprint) compare("data", data.substr(0, 12) + "...", data_fingerprint.substr(0, 12) + "...");
+  if (!refused.empty())
+    throw Error(str("load_path: ", folder, " was trained otherwise: ", refused,
+                    ": take those settings, or accept the change with allow_changes=[key, ...]"));
+}
+
 /// This rank takes over all that the checkpoint in `folder` holds.
 void read_checkpoint(const std::string& folder, Run& run, const std::string& data_fingerprint) {
   const std::string state_path = folder + "/state.json";
@@ -172,8 +192,7 @@ void read_checkpoint(const std::string& folder, Run& run, const std::string& dat
       log_warning(
           str("seed: got ", run.config.seed, ", but the checkpoint was trained with ", seed, ": it goes on with that"));
     run.config.seed = seed;
-    if (state.at("data_fingerprint") != data_fingerprint)
-      log_warning(str(folder, " was trained on other data than train_dataset.path holds now"));
+    if (run.config.is_train) check_changes(folder, state, run.config, data_fingerprint);
     if (const std::int64_t batches = state.at("batches_per_epoch");
         batches != run.batches_per_epoch && run.now.batch_in_epoch > 0)
       throw Error(str(state_path, ": the checkpoint lies in the middle of an epoch of ", batches,

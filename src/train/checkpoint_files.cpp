@@ -41,7 +41,7 @@ std::vector<std::byte> read_from_disk(const std::string& path) {
 }
 
 struct Place {
-  std::int64_t epoch = 0, batch = 0;
+  std::int64_t batch = 0, epoch = 0;  // in the order in which they are compared
   auto operator<=>(const Place&) const = default;
 };
 
@@ -50,7 +50,7 @@ std::optional<Place> place_of(const std::string& name) {
   static const std::regex kName("ep([0-9]{1,15})-ba([0-9]{1,15})");
   std::smatch number;
   if (!std::regex_match(name, number, kName)) return std::nullopt;
-  return Place{std::stoll(number[1]), std::stoll(number[2])};
+  return Place{.batch = std::stoll(number[2]), .epoch = std::stoll(number[1])};
 }
 
 std::string check_against_manifest(const std::string& folder) {
@@ -134,12 +134,22 @@ void publish_checkpoint(const std::string& temporary, const std::string& path) {
   fs::remove_all(temporary);  // what had that name before
 }
 
-bool holds_checkpoints(const std::string& path) {
+std::vector<std::string> checkpoints_in(const std::string& folder) {
   std::error_code ignored;  // what cannot be looked at is not there
-  if (fs::exists(path + "/" + kManifest, ignored)) return true;
-  for (const auto& entry : fs::directory_iterator(path, ignored))
-    if (place_of(entry.path().filename().string())) return true;
-  return false;
+  std::vector<std::pair<Place, std::string>> found;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (const auto place = place_of(name); place && !entry.is_symlink(ignored)) found.emplace_back(*place, name);
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> paths;
+  for (const auto& [place, name] : found) paths.push_back(folder + "/" + name);
+  return paths;
+}
+
+bool holds_checkpoints(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path + "/" + kManifest, ignored) || !checkpoints_in(path).empty();
 }
 
 FoundCheckpoint find_checkpoint(const std::string& path) {
@@ -158,19 +168,9 @@ FoundCheckpoint find_checkpoint(const std::string& path) {
     if (is_whole(folder)) found.path = folder;
     return found;
   }
-  std::vector<std::pair<Place, std::string>> candidates;
-  for (const auto& entry : fs::directory_iterator(path, ignored)) {
-    const std::string child = entry.path().filename().string();
-    if (const auto place = place_of(child); place && !entry.is_symlink(ignored)) candidates.emplace_back(*place, child);
-  }
-  std::sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.first.batch, a.first.epoch) > std::pair(b.first.batch, b.first.epoch);
-  });
-  for (const auto& [place, child] : candidates)
-    if (is_whole(path + "/" + child)) {
-      found.path = path + "/" + child;
-      break;
-    }
+  std::vector<std::string> candidates = checkpoints_in(path);
+  while (!candidates.empty() && !is_whole(candidates.back())) candidates.pop_back();
+  if (!candidates.empty()) found.path = candidates.back();
   return found;
 }
 

@@ -36,6 +36,9 @@ struct FoundCheckpoint {
 ///              number of batches in its name
 FoundCheckpoint find_checkpoint(const std::string& path);
 
+/// The checkpoints in `folder`, by their names, oldest first.
+std::vector<std::string> checkpoints_in(const std::string& folder);
+
 /// True if `path` is a checkpoint or holds some, whole or not.
 bool holds_checkpoints(const std::string& path);
 

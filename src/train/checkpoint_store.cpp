@@ -106,6 +106,7 @@ CheckpointStore::CheckpointStore(const Run& run, std::string folder, int keep, s
   writer_ = std::make_unique<Writer>();
   writer_->folder = folder_;
   writer_->keep = keep;
+  if (run.config.autoresume && run.now.batch > 0) writer_->paths = checkpoints_in(folder_);
 }
 
 CheckpointStore::~CheckpointStore() {

@@ -14,7 +14,7 @@ namespace mosaic {
 class CheckpointStore {
  public:
   /// If `run` is going to train, removes what an interrupted writer left in `folder`.
-  /// @param keep  so many of the newest ones of this run stay, -1: all; one goes only after a newer one has been read back
+  /// @param keep  so many of the newest ones of this run stay, with `autoresume` those of its earlier starts counted in, -1: all; one goes only after a newer one has been read back
   CheckpointStore(const Run& run, std::string folder, int keep, std::string data_fingerprint);
   /// Waits for the writer.
   ~CheckpointStore();

@@ -214,6 +214,7 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "save_num_checkpoints_to_keep: 1\n"
         "save_overwrite: false\n"
         "autoresume: false\n"
+        "allow_changes: []\n"
         "stop_signals: [USR1, USR2, TERM, HUP]\n"
         "stop_margin: 120\n"
         "on_nonfinite: stop\n"

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import unittest
 
+import images
 import job
 from program_test import ProgramTest
 
@@ -40,9 +41,9 @@ class BadCheckpointTest(ProgramTest):
     def test_a_checkpoint_of_another_model(self):
         weights = self.checkpoints / "ep1-ba5/weights.safetensors"
         self.assert_all_ranks_refuse(f"{weights}: fc.weight: got F32 [3, 512], expected F32 [4, 512]: another model.name or "
-                                     "model.num_classes?", load_path=self.checkpoints, model__num_classes=4)
+                                     "model.num_classes?", load_path=self.checkpoints, model__num_classes=4, allow_changes="[model]")
         self.assert_all_ranks_refuse(f"{weights}: layer1.0.conv1.weight: got F32 [64, 64, 3, 3], expected F32 [64, 64, 1, 1]: another "
-                                     "model.name or model.num_classes?", load_path=self.checkpoints, model__name="resnet50")
+                                     "model.name or model.num_classes?", load_path=self.checkpoints, model__name="resnet50", allow_changes="[model]")
 
     def test_a_file_that_is_not_what_the_manifest_says(self):
         for file in ("weights.safetensors", "optimizer.safetensors", "state.json"):
@@ -77,6 +78,19 @@ class BadCheckpointTest(ProgramTest):
         self.assert_all_ranks_refuse(f"load_path: no whole checkpoint: {path.parent}: MANIFEST.json: format_version: got 2, expected 1",
                                      load_path=path.parent)
 
+    def test_settings_and_data_that_are_not_those_of_the_checkpoint(self):
+        self.assert_all_ranks_refuse(f"load_path: {self.checkpoints}/ep1-ba5 was trained otherwise: algorithms.channels_last: false -> true, "
+                                     "optimizer.lr: 0.02 -> 0.01: take those settings, or accept the change with allow_changes=[key, ...]",
+                                     load_path=self.checkpoints, optimizer__lr=0.01, algorithms__channels_last="true")
+        other = images.pack(self.folder, 35)
+        result = job.run(job.settings(self.folder, other, load_path=self.checkpoints))
+        self.assertEqual(result.code, job.BAD_INPUT, result)
+        self.assertRegex(result.err, rf"{self.checkpoints}/ep1-ba5 was trained otherwise: data: [0-9a-f]{{12}}\.\.\. -> [0-9a-f]{{12}}\.\.\.: ")
+        result = job.run(job.settings(self.folder, other, load_path=self.checkpoints, optimizer__lr=0.01, max_duration="7ba",
+                                      allow_changes="[data, optimizer]"))
+        self.assertEqual(result.code, job.DONE, result)
+        self.assertEqual(len(result.lines("changed since ")), 2, result)
+
     def test_of_several_checkpoints_the_newest_whole_one_is_taken_and_the_others_are_named(self):
         saves = self.folder / "saves"
         shutil.copytree(self.checkpoints / "ep1-ba5", saves / "ep1-ba5")
@@ -96,7 +110,7 @@ class BadCheckpointTest(ProgramTest):
     def test_a_checkpoint_in_the_middle_of_an_epoch_of_another_length(self):
         self.assert_all_ranks_refuse(f"{self.checkpoints}/ep1-ba5/state.json: the checkpoint lies in the middle of an epoch of 4 batches, "
                                      "this run's epochs have 2: take the batch size and data that it was trained with",
-                                     load_path=self.checkpoints, train_dataset__batch_size=16)
+                                     load_path=self.checkpoints, train_dataset__batch_size=16, allow_changes="[train_dataset]")
 
     def test_a_checkpoint_that_has_trained_as_long_as_max_duration(self):
         self.assert_all_ranks_refuse("max_duration: got 5ba, but the checkpoint has already trained 1 epochs, 5 batches: no training would "
