@@ -6,13 +6,16 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/stop_signal.h"
 #include "comm/mpi_session.h"
 #include "config/config.h"
 #include "device/gpu.h"
 #include "preflight/preflight.h"
 #include "train/checkpoint.h"
+#include "train/checkpoint_files.h"
 #include "train/data.h"
 #include "train/open_ranks.h"
+#include "train/progress_guard.h"
 #include "train/summary.h"
 #include "train/train.h"
 
@@ -56,11 +59,23 @@ void log_header(const MpiSession& mpi, const Run& run, const Data& data, int cor
   for (const auto& sentence : run.config.overridden) log_info(sentence);
 }
 
-void run(const MpiSession& mpi, std::vector<std::string> arguments) {
+/// What to load at the start: with `autoresume` what an earlier start of the run has saved, if rank 0 sees any.
+std::optional<std::string> start_from(const Config& config) {
+  const bool resume = config.autoresume && holds_checkpoints(config.save_folder);
+  return gather_texts(resume ? "resume" : "")[0].empty() ? config.load_path : config.save_folder;
+}
+
+void catch_signals_of(const Config& config) {
+  std::vector<int> signals;
+  for (const std::string& name : config.stop_signals) signals.push_back(signal_number(name));
+  catch_stop_signals(signals);
+}
+
+ExitCode run(const MpiSession& mpi, std::vector<std::string> arguments) {
   const bool check_only = std::erase(arguments, "--check") > 0;
   Config config = read_config(arguments, mpi);
   start_log(mpi.rank(), mpi.size(), config.python_log_level);
-  if (check_only) return preflight(mpi, config);
+  if (check_only) return preflight(mpi, config), kExitDone;
   const int cores = cores_of_rank(mpi.local_size());
   at::set_num_threads(cores);
 
@@ -71,17 +86,30 @@ void run(const MpiSession& mpi, std::vector<std::string> arguments) {
   agree([&] {
     data = open_data(config, cores);
     run = build_run(config, *ranks.group, ranks.device, at::kFloat, data->train_shards->size());
-    if (config.load_path) load_checkpoint(*config.load_path, *run, data->train_shards->fingerprint());
+  });
+  if (const auto path = start_from(config)) load_checkpoint(*path, *run, data->train_shards->fingerprint());
+  if (config.autoresume && config.is_train && is_over(*run)) {
+    log_info(str("nothing to do: ", config.save_folder, " holds the end of the run"));
+    return kExitDone;
+  }
+  agree([&] {
     if (run->config.seed != config.seed) data = open_data(run->config, cores);
     check_start(*run);
-    if (mpi.rank() == 0) log = std::make_unique<RunLog>(config.log_folder, config.yaml, run->now.batch);
+    if (mpi.rank() != 0) return;
+    if (config.autoresume && config.is_train) count_start(config.log_folder, run->now);
+    log = std::make_unique<RunLog>(config.log_folder, config.yaml, run->now.batch);
   });
+  if (config.is_train) catch_signals_of(config);
   log_header(mpi, *run, *data, cores);
 
   const TrainResult result = train(*run, *data, log.get());
-  const std::string summary = summary_json(*run, result, config.is_train ? "done" : "evaluated");
+  const char* reason = result.stopped ? "stopped" : config.is_train ? "done" : "evaluated";
+  const std::string summary = summary_json(*run, result, reason);
   if (log) log->write_summary(summary);
-  log_info(str("done: ", config.log_folder));
+  if (result.stopped) log_info(str("saved and stopped: the same command with autoresume=true goes on"));
+  log_info(str(result.stopped ? "stopped: " : "done: ", config.log_folder));
+  mpi.barrier();  // before a rank leaves: launchers end the others when one has left with another code than 0
+  return result.stopped ? kExitSaved : kExitDone;
 }
 
 }  // namespace
@@ -96,8 +124,7 @@ int main(int argc, char** argv) {
   MpiSession mpi(argc, argv);
   start_log(mpi.rank(), mpi.size());
   try {
-    run(mpi, {argv + 1, argv + argc});
-    return kExitDone;
+    return run(mpi, {argv + 1, argv + argc});
   } catch (const AgreedError& e) {
     if (mpi.rank() == 0) std::cerr << "mosaic_resnet: " << e.what() << std::endl;
     mpi.barrier();  // before a rank leaves: launchers end the others when one has failed

@@ -11,6 +11,7 @@ enum ExitCode : int {
   kExitDone = 0,
   kExitCrash = 1,     // a bug, a lost rank, a broken machine: starting again may help
   kExitBadInput = 3,  // configuration, data or command line: starting again cannot help
+  kExitSaved = 85,    // asked to stop, and saved: start again, and it goes on
 };
 
 /// Something that a user, a file or the cluster did. The message says where, what was found, what was expected and, if

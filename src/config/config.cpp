@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/stop_signal.h"
 #include "config/algorithms.h"
 #include "config/overrides.h"
 #include "config/recipe_block.h"
@@ -246,6 +247,19 @@ void read_checkpoints(Section& in, Config& c) {
   in.read("save_overwrite", c.save_overwrite, "true or false");
 }
 
+// What ends a run before its time, and what does not.
+void read_survival(Section& in, Config& c) {
+  in.read("autoresume", c.autoresume, "true or false");
+  in.read("stop_signals", c.stop_signals, "a list of TERM, INT, HUP, USR1 and USR2; [] for none",
+          [](const std::vector<std::string>& names) {
+            return std::all_of(names.begin(), names.end(), [](const auto& name) { return signal_number(name) != 0; });
+          });
+  in.read("stop_margin", c.stop_margin, "a number of seconds, 0 or more", is_not_negative);
+  in.read_choice<OnNonfinite>("on_nonfinite", c.on_nonfinite,
+                              {{"stop", OnNonfinite::kStop}, {"skip", OnNonfinite::kSkip}});
+  in.read("nonfinite_limit", c.nonfinite_limit, "a number of steps, 1 or more", is_positive<int>);
+}
+
 void read(Section in, const std::string& generated_run_name, Config& c) {
   read_run_name(in, generated_run_name, c.run_name);
   in.read("is_train", c.is_train, "true or false");
@@ -269,6 +283,7 @@ void read(Section in, const std::string& generated_run_name, Config& c) {
   in.record("recipe_name", {});
   read_folders(in, c);
   read_checkpoints(in, c);
+  read_survival(in, c);
   read_log_level(in, c.python_log_level);
   ignore_recipe_blocks(in);
   in.reject_unknown_keys();

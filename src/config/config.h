@@ -16,6 +16,7 @@ namespace mosaic {
 
 enum class DeviceChoice { kAuto, kGpu, kCpu };
 enum class LossName { kCrossEntropy, kBinaryCrossEntropy };
+enum class OnNonfinite { kStop, kSkip };
 
 struct ModelConfig {
   std::string name = "resnet50";  // resnet18, 34, 50, 101, 152
@@ -74,6 +75,11 @@ struct Config {
   int save_num_checkpoints_to_keep = 1;  // -1: all
   bool save_overwrite = false;
   std::optional<std::string> load_path;
+  bool autoresume = false;  // go on from the newest checkpoint in save_folder, if there is one; wins over load_path
+  std::vector<std::string> stop_signals = {"USR1", "USR2", "TERM", "HUP"};  // each asks for a checkpoint and the end
+  double stop_margin = 120;  // seconds before the batch system's limit at which the run saves and stops; >= 0
+  OnNonfinite on_nonfinite = OnNonfinite::kStop;  // loss or gradients with NaN or infinity: no update; stop, or go on
+  int nonfinite_limit = 10;                       // skipped steps in a row that are still no reason to stop; >= 1
   Duration eval_interval{1, TimeUnit::kEpoch};
   LogLevel python_log_level = LogLevel::kInfo;
 

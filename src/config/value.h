@@ -74,6 +74,14 @@ bool convert(const Value& value, std::optional<T>& out) {
   if (value.is_null()) return out.reset(), true;
   return convert(value, out.emplace());
 }
+template <class T>
+bool convert(const Value& value, std::vector<T>& out) {
+  if (value.kind != Value::Kind::kList) return false;
+  out.assign(value.list.size(), T{});
+  for (std::size_t i = 0; i < out.size(); ++i)
+    if (!convert(value.list[i], out[i])) return false;
+  return true;
+}
 template <class T, std::size_t N>
 bool convert(const Value& value, T (&out)[N]) {
   if (value.kind != Value::Kind::kList || value.list.size() != N) return false;
@@ -93,6 +101,12 @@ Value to_value(const Duration& x);
 template <class T>
 Value to_value(const std::optional<T>& x) {
   return x ? to_value(*x) : Value{};
+}
+template <class T>
+Value to_value(const std::vector<T>& x) {
+  Value value{.kind = Value::Kind::kList};
+  for (const T& item : x) value.list.push_back(to_value(item));
+  return value;
 }
 template <class T, std::size_t N>
 Value to_value(const T (&x)[N]) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
 
 #include "base/text.h"
 #include "device/gpu.h"
@@ -78,14 +77,6 @@ std::optional<double> measure_training(const MpiSession& mpi, Run& run, const Re
   return rate;
 }
 
-std::optional<double> job_end() {
-  const char* text = std::getenv("SLURM_JOB_END_TIME");
-  if (!text) return std::nullopt;
-  char* end = nullptr;
-  const double seconds = std::strtod(text, &end);
-  return end != text && seconds > 0 ? std::optional(seconds) : std::nullopt;
-}
-
 Row time_row(const Run& run, std::int64_t eval_images, double images_per_second, std::optional<double> seconds_left) {
   const double train = static_cast<double>(run.total_batches * run.config.train_dataset.batch_size);
   const double images = train + kEvaluationCost * evaluations(run) * static_cast<double>(eval_images);
@@ -98,10 +89,13 @@ Row time_row(const Run& run, std::int64_t eval_images, double images_per_second,
     return row;
   }
   row.found += "; the job ends in " + duration_text(*seconds_left);
-  if (needed > *seconds_left) {
+  if (needed <= *seconds_left) return row;
+  const std::string jobs = mosaic::str("about ", std::ceil(needed / std::max(*seconds_left, 1.0)), " jobs like this");
+  if (run.config.autoresume) {
+    row.found += "; " + jobs + ", each going on where the last one saved";
+  } else {
     row.verdict = Verdict::kWarning;
-    row.expected = mosaic::str("a longer limit, or about ", std::ceil(needed / std::max(*seconds_left, 1.0)),
-                               " jobs like this: the scripts of slurm/ go on by themselves");
+    row.expected = mosaic::str("a longer limit, or autoresume=true and ", jobs);
   }
   return row;
 }

@@ -13,9 +13,6 @@ namespace mosaic {
 /// @return images per second of all ranks, as fast as reading allows; none after a bad row
 std::optional<double> measure_training(const MpiSession& mpi, Run& run, const ReadRate& reading, Table& table);
 
-/// The job's end, in seconds since 1970, where the batch system says it.
-std::optional<double> job_end();
-
 /// The time that the run needs against the time that the job has.
 /// @param images_per_second  of training
 /// @param seconds_left       of the job; none: no limit is known

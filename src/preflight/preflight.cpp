@@ -11,6 +11,7 @@
 #include "preflight/plan.h"
 #include "preflight/storage.h"
 #include "preflight/time_limit.h"
+#include "train/stop_requests.h"
 
 namespace mosaic {
 namespace {
@@ -62,7 +63,7 @@ void preflight(const MpiSession& mpi, const Config& config) {
   const ReadRate reading = measure_reading(mpi, config, *data, table);
   if (!reading.batch) return table.finish();
   if (const auto rate = measure_training(mpi, *run, reading, table)) {
-    auto left = job_end();
+    auto left = slurm_job_end();
     if (left) *left -= static_cast<double>(std::time(nullptr));
     table.add(time_row(*run, data->eval_shards->size(), *rate, left));
   }

@@ -3,15 +3,15 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "comm/mpi_session.h"
+#include "train/checkpoint_files.h"
 #include "weights/safetensors.h"
 
 namespace mosaic {
@@ -20,23 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int kFormatVersion = 1;
-
-/// Tensors on the host with their names, kept alive while their bytes are written.
-class TensorFile {
- public:
-  void add(const std::string& name, const at::Tensor& tensor) {
-    const at::Tensor host = tensor.detach().cpu().contiguous();
-    kept_.push_back(host);
-    const char* dtype = host.scalar_type() == at::kFloat ? "F32" : host.scalar_type() == at::kDouble ? "F64" : "I64";
-    bytes_[name] = {dtype, host.sizes().vec(), {static_cast<const std::byte*>(host.const_data_ptr()), host.nbytes()}};
-  }
-  bool empty() const { return bytes_.empty(); }
-  void write(const std::string& path) const { write_safetensors(path, bytes_, {{"format", "pt"}}); }
-
- private:
-  std::vector<at::Tensor> kept_;
-  std::map<std::string, TensorBytes> bytes_;
-};
 
 /// Copy tensor `name` of `file` over `target`, whose shape and type it must have.
 void copy_into(const at::Tensor& target, const SafetensorsFile& file, const std::string& path,
@@ -96,30 +79,25 @@ void add_net(TensorFile& file, const Run& run, const std::vector<at::Tensor>& pa
   for (const auto& norm : run.net.batch_norm_names()) file.add(norm + ".num_batches_tracked", tracked);
 }
 
-void write_files(const Run& run, const std::string& folder, const AllBuffers& buffers,
-                 const std::string& data_fingerprint) {
-  TensorFile weights, average, momentum, ranks;
-  add_net(weights, run, run.sgd.parameters(), run.buffers, run.net.batches_tracked());
+/// The copy of rank 0. @param buffers  of all ranks
+CheckpointCopy make_copy(const Run& run, const AllBuffers& buffers, const std::string& data_fingerprint) {
+  CheckpointCopy copy{.name = checkpoint_name(run.now)};
+  add_net(copy.weights, run, run.sgd.parameters(), run.buffers, run.net.batches_tracked());
   if (has_average(run))
-    add_net(average, run, run.ema->averages(), run.ema->averages().back(), run.ema->batches_tracked());
+    add_net(copy.average, run, run.ema->averages(), run.ema->averages().back(), run.ema->batches_tracked());
   const auto parameters = run.net.parameters();
-  for (std::size_t i = 0; i < run.sgd.momentum().size(); ++i) momentum.add(parameters[i].name, run.sgd.momentum()[i]);
+  for (std::size_t i = 0; i < run.sgd.momentum().size(); ++i)
+    copy.momentum.add(parameters[i].name, run.sgd.momentum()[i]);
   for (int rank = 1; rank < run.ranks.size(); ++rank) {
     const auto add = [&](const std::string& kind, const std::vector<at::Tensor>& all) {
       if (all.empty()) return;
       visit_parts(run, all[rank], [&](const std::string& name, const at::Tensor& part) {
-        ranks.add(mosaic::str(rank, kind, name), part);
+        copy.ranks.add(mosaic::str(rank, kind, name), part);
       });
     };
     add(".", buffers.net);
     add(".ema.", buffers.average);
   }
-
-  weights.write(folder + "/weights.safetensors");
-  if (!average.empty()) average.write(folder + "/ema.safetensors");
-  if (!momentum.empty()) momentum.write(folder + "/optimizer.safetensors");
-  if (!ranks.empty()) ranks.write(folder + "/ranks.safetensors");
-
   const nlohmann::ordered_json state = {
       {"format_version", kFormatVersion},
       {"epoch", run.now.epoch},
@@ -142,52 +120,8 @@ void write_files(const Run& run, const std::string& folder, const AllBuffers& bu
       {"data_fingerprint", data_fingerprint},
       {"config", run.config.yaml},
   };
-  write_file_atomically(folder + "/state.json", state.dump(2) + "\n");
-}
-
-/// `name` in `folder` becomes a link to `target`, at once.
-void move_link(const std::string& folder, const std::string& name, const std::string& target) {
-  const std::string temporary = str(folder, "/.", name, ".partial");
-  fs::remove(temporary);
-  fs::create_symlink(target, temporary);
-  fs::rename(temporary, folder + "/" + name);
-  sync_folder(folder);
-}
-
-/// A folder to be renamed. If that does not come about it is removed: what a full disk cut short must not fill the disk.
-struct PartialFolder {
-  std::string path;
-  ~PartialFolder() {
-    std::error_code ignored;  // the failure that has led here is the one to tell of
-    fs::remove_all(path, ignored);
-  }
-};
-
-void write_checkpoint(const Run& run, const std::string& folder, const AllBuffers& buffers,
-                      const std::string& data_fingerprint) {
-  const std::string name = checkpoint_name(run.now);
-  const std::string temporary = str(folder, "/.", name, ".partial"), path = folder + "/" + name;
-  const PartialFolder partial{temporary};
-  try {
-    fs::create_directories(folder);
-    fs::remove_all(temporary);
-    fs::create_directory(temporary);
-    write_files(run, temporary, buffers, data_fingerprint);
-    sync_folder(temporary);
-    if (fs::exists(path)) {  // save_overwrite, or a run that was cut short: the old one goes when the new one is whole
-      const std::string old = str(folder, "/.", name, ".old");
-      fs::remove_all(old);
-      fs::rename(path, old);
-      fs::rename(temporary, path);
-      fs::remove_all(old);
-    } else {
-      fs::rename(temporary, path);
-    }
-    sync_folder(folder);
-    move_link(folder, "latest", name);
-  } catch (const fs::filesystem_error& e) {
-    throw Error(str("cannot save the checkpoint ", path, ": ", e.code().message()), kExitCrash);
-  }
+  copy.state = state.dump(2) + "\n";
+  return copy;
 }
 
 /// Read a net, the one in training (`kind` "") or its average ("ema."), over `parameters` and the flat `buffers`, which are this
@@ -217,27 +151,8 @@ std::int64_t read_net(const Run& run, const std::string& folder, const std::stri
   return tracked;
 }
 
-/// A checkpoint's own folder: `path`, or what `path`/latest points to.
-std::string resolve(const std::string& path) {
-  if (fs::exists(path + "/state.json")) return path;
-  if (fs::exists(path + "/latest/state.json")) return path + "/" + fs::read_symlink(path + "/latest").string();
-  if (!fs::exists(path)) throw Error(str("load_path: there is no ", path));
-  throw Error(str("load_path: ", path, " is no checkpoint: expected a folder with state.json, or one with `latest`"));
-}
-
-}  // namespace
-
-std::string checkpoint_name(const Progress& now) { return str("ep", now.epoch, "-ba", now.batch); }
-
-std::string save_checkpoint(Run& run, const std::string& folder, const std::string& data_fingerprint) {
-  const auto buffers = gather_buffers(run);
-  if (run.ranks.rank() == 0) write_checkpoint(run, folder, buffers, data_fingerprint);
-  run.ranks.barrier();
-  return folder + "/" + checkpoint_name(run.now);
-}
-
-void load_checkpoint(const std::string& load_path, Run& run, const std::string& data_fingerprint) {
-  const std::string folder = resolve(load_path);
+/// This rank takes over all that the checkpoint in `folder` holds.
+void read_checkpoint(const std::string& folder, Run& run, const std::string& data_fingerprint) {
   const std::string state_path = folder + "/state.json";
   const auto bytes = read_file(state_path);
   nlohmann::json state;
@@ -294,29 +209,71 @@ void load_checkpoint(const std::string& load_path, Run& run, const std::string& 
     }
     run.sgd.set_momentum(std::move(momentum));
   }
+}
+
+/// The newest whole checkpoint under `path`.
+/// @throws Error with the reason of every one that was refused
+std::string choose(const std::string& path) {
+  if (!fs::exists(path)) throw Error(str("load_path: there is no ", path));
+  const FoundCheckpoint found = find_checkpoint(path);
+  std::string reasons;
+  for (const std::string& refused : found.refused) reasons += (reasons.empty() ? "" : "; ") + refused;
+  if (found.path.empty() && reasons.empty())
+    throw Error(str("load_path: ", path,
+                    " is no checkpoint: expected a folder with MANIFEST.json, or one that holds checkpoints"));
+  if (found.path.empty()) throw Error(str("load_path: no whole checkpoint: ", reasons));
+  if (!reasons.empty()) log_warning("newer, but not whole: " + reasons);
+  return found.path;
+}
+
+}  // namespace
+
+void TensorFile::add(const std::string& name, const at::Tensor& tensor) {
+  const at::Tensor host = at::empty(tensor.sizes(), tensor.options().device(at::kCPU).requires_grad(false));
+  host.copy_(tensor.detach());
+  kept_.push_back(host);
+  const char* dtype = host.scalar_type() == at::kFloat ? "F32" : host.scalar_type() == at::kDouble ? "F64" : "I64";
+  bytes_[name] = {dtype, host.sizes().vec(), {static_cast<const std::byte*>(host.const_data_ptr()), host.nbytes()}};
+}
+
+std::uint64_t TensorFile::bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& [name, tensor] : bytes_) sum += tensor.bytes.size();
+  return sum;
+}
+
+void TensorFile::write(const std::string& path) const { write_safetensors(path, bytes_, {{"format", "pt"}}); }
+
+std::uint64_t CheckpointCopy::bytes() const {
+  return weights.bytes() + average.bytes() + momentum.bytes() + ranks.bytes() + state.size();
+}
+
+void CheckpointCopy::write(const std::string& folder) const {
+  weights.write(folder + "/weights.safetensors");
+  if (!average.empty()) average.write(folder + "/ema.safetensors");
+  if (!momentum.empty()) momentum.write(folder + "/optimizer.safetensors");
+  if (!ranks.empty()) ranks.write(folder + "/ranks.safetensors");
+  write_file_atomically(folder + "/state.json", state);
+}
+
+std::optional<CheckpointCopy> copy_for_checkpoint(Run& run, const std::string& data_fingerprint) {
+  const auto buffers = gather_buffers(run);
+  if (run.ranks.rank() != 0) return std::nullopt;
+  return make_copy(run, buffers, data_fingerprint);
+}
+
+void load_checkpoint(const std::string& load_path, Run& run, const std::string& data_fingerprint) {
+  std::string folder, refusal;
+  if (run.ranks.rank() == 0) try {
+      folder = choose(load_path);
+    } catch (const Error& e) {  // rank 0's word for all of them
+      refusal = e.what();
+    }
+  refusal = gather_texts(refusal)[0];
+  if (!refusal.empty()) throw AgreedError(refusal);
+  folder = gather_texts(folder)[0];
+  agree([&] { read_checkpoint(folder, run, data_fingerprint); });
   log_info(str("loaded ", folder, ": epoch ", run.now.epoch, ", batch ", run.now.batch));
-}
-
-void refuse_to_overwrite(const std::string& folder, const Progress& now) {
-  if (!fs::is_directory(folder)) return;
-  static const std::regex kName("ep([0-9]+)-ba([0-9]+)");
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    std::smatch number;
-    if (!std::regex_match(name, number, kName)) continue;
-    if (std::stoll(number[1]) > now.epoch || std::stoll(number[2]) > now.batch)
-      throw Error(str("save_folder: ", folder, " holds ", name, ", which is ahead of this run's epoch ", now.epoch,
-                      ", batch ", now.batch, ": continue it with load_path=", folder,
-                      ", take another run_name, or set save_overwrite=true"));
-  }
-}
-
-void delete_old_checkpoints(std::vector<std::string>& paths, int keep) {
-  while (keep >= 0 && paths.size() > static_cast<std::size_t>(keep)) {
-    std::error_code ignored;  // someone else may have deleted it, and that is what we want
-    fs::remove_all(paths.front(), ignored);
-    paths.erase(paths.begin());
-  }
 }
 
 }  // namespace mosaic

@@ -1,9 +1,14 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "train/run.h"
+#include "weights/safetensors.h"
 
 namespace mosaic {
 
@@ -14,28 +19,43 @@ namespace mosaic {
 ///   ranks.safetensors      running statistics of the other ranks, "3.bn1.running_mean", and of their averages,
 ///                          "3.ema.bn1.running_mean"; absent with one rank
 ///   state.json             progress, the state of EMA, SAM and the gradient scaler, seed, seconds, numbers of ranks and classes, the configuration, the data set's fingerprint
+///   MANIFEST.json          sizes and checksums of all of them: checkpoint_files.h
 /// `latest` beside it is a link to the newest one. Random numbers need no state: they are functions of seed and progress.
 
-/// "ep10-ba6250"
-std::string checkpoint_name(const Progress& now);
+/// Tensors on the host with their names.
+class TensorFile {
+ public:
+  /// Takes a copy.
+  void add(const std::string& name, const at::Tensor& tensor);
+  bool empty() const { return bytes_.empty(); }
+  std::uint64_t bytes() const;
+  /// @throws Error naming the path and the system's reason
+  void write(const std::string& path) const;
 
-/// Write a checkpoint of `run` to `folder` and let `latest` point to it: under a temporary name, synced, then renamed, so
-/// that a crash at any point leaves either the old state or the new one. Collective; rank 0 writes.
+ private:
+  std::vector<at::Tensor> kept_;
+  std::map<std::string, TensorBytes> bytes_;
+};
+
+/// All that a checkpoint will hold, as it was at one moment.
+struct CheckpointCopy {
+  std::string name;  // "ep10-ba6250"
+  TensorFile weights, average, momentum, ranks;
+  std::string state;  // JSON
+
+  std::uint64_t bytes() const;
+  /// All files but MANIFEST.json, each synced, into `folder`, which is there and empty.
+  void write(const std::string& folder) const;
+};
+
+/// Collective: buffers are gathered.
 /// @param data_fingerprint  of the training shards
-/// @return the path of the checkpoint
-/// @throws Error naming the path and the system's reason
-std::string save_checkpoint(Run& run, const std::string& folder, const std::string& data_fingerprint);
+/// @return on rank 0; nothing on the others
+std::optional<CheckpointCopy> copy_for_checkpoint(Run& run, const std::string& data_fingerprint);
 
-/// Take over all that a checkpoint holds. Each rank reads it by itself.
-/// @param path  a checkpoint, or a folder of checkpoints with `latest`
+/// Take over all that the newest whole checkpoint under `path` holds (find_checkpoint). Collective: rank 0 chooses, each rank reads by itself.
+/// @param path  a checkpoint, or a folder of checkpoints
 /// @throws Error naming file, tensor, what was found and what was expected; `run` is unusable then
 void load_checkpoint(const std::string& path, Run& run, const std::string& data_fingerprint);
-
-/// Refuse to train where later checkpoints lie: checkpoints in `folder` with more epochs or batches than `now`.
-/// @throws Error naming the first of them and what to do
-void refuse_to_overwrite(const std::string& folder, const Progress& now);
-
-/// Deletes the oldest of `paths` until `keep` are left (-1: keep all).
-void delete_old_checkpoints(std::vector<std::string>& paths, int keep);
 
 }  // namespace mosaic

@@ -49,6 +49,7 @@ std::string summary_json(Run& run, const TrainResult& result, const std::string&
        {{"train", result.train_seconds},
         {"eval", result.eval_seconds},
         {"data_wait", longest_wait},
+        {"checkpoint_stall", result.checkpoint_stall_seconds},
         {"train_of_all_starts", run.seconds.train},
         {"eval_of_all_starts", run.seconds.eval}}},
       {"images_per_second", per_second(static_cast<double>(result.samples_trained), result.train_seconds)},

@@ -7,9 +7,12 @@
 #include "base/log.h"
 #include "batch/resize_schedule.h"
 #include "batch/sampler.h"
+#include "comm/mpi_session.h"
 #include "device/gpu.h"
 #include "report/progress_bar.h"
-#include "train/checkpoint.h"
+#include "train/checkpoint_files.h"
+#include "train/checkpoint_store.h"
+#include "train/stop_requests.h"
 #include "train/throughput.h"
 #include "train/train_step.h"
 
@@ -32,21 +35,21 @@ std::string decimals(const char* format, double value) {
   return text;
 }
 
-bool is_over(const Run& run) {
-  const Duration& length = run.config.max_duration;
-  return static_cast<double>(length.unit == TimeUnit::kEpoch ? run.now.epoch : run.now.batch) >= length.value;
-}
-
 /// A training run in progress: `train` below, in pieces.
 class Trainer {
  public:
-  Trainer(Run& run, Data& data, RunLog* log) : run_(run), data_(data), log_(log) {}
+  Trainer(Run& run, Data& data, RunLog* log)
+      : run_(run),
+        data_(data),
+        log_(log),
+        store_(run, run.config.save_folder, run.config.save_num_checkpoints_to_keep, data.train_shards->fingerprint()),
+        stop_requests_(log ? log->folder() : "", slurm_job_end(), run.config.stop_margin) {}
 
   TrainResult run_all() {
     if (run_.config.initial_evaluation || !run_.config.is_train) run_evaluation();
     if (!run_.config.is_train) return finish();
-    while (!is_over(run_)) train_epoch();
-    if (evaluated_at_ != run_.now.batch) run_evaluation();
+    while (!is_over(run_) && !result_.stopped) train_epoch();
+    if (evaluated_at_ != run_.now.batch && !result_.stopped) run_evaluation();
     return finish();
   }
 
@@ -61,10 +64,10 @@ class Trainer {
       char label[64];
       std::snprintf(label, sizeof label, "%-15s Epoch %3lld:", "train", static_cast<long long>(run_.now.epoch));
       ProgressBar bar(label, run_.batches_per_epoch, first, log_ && config.loggers.progress_bar);
-      while (run_.now.batch_in_epoch < run_.batches_per_epoch && !is_over(run_)) train_batch(bar);
+      while (run_.now.batch_in_epoch < run_.batches_per_epoch && !is_over(run_) && !result_.stopped) train_batch(bar);
     }
-    if (run_.now.batch_in_epoch < run_.batches_per_epoch)
-      return;  // over in the middle of an epoch, which then has no end
+    if (run_.now.batch_in_epoch < run_.batches_per_epoch || result_.stopped)
+      return;  // over in the middle of an epoch, which then has no end, or stopped before that was done
 
     const Progress before = run_.now;
     finish_epoch(run_);
@@ -94,7 +97,9 @@ class Trainer {
     const double waited_before = data_.train_loader.waited_seconds();
     const HostBatch host = data_.train_loader.next();
     result_.data_wait_seconds += data_.train_loader.waited_seconds() - waited_before;
-    const StepResult step = train_step(run_, to_device(host, run_.net.device(), run_.net.type()));
+    const StepResult step =
+        train_step(run_, to_device(host, run_.net.device(), run_.net.type()), stop_requests_.poll());
+    check_finite(step);
 
     const Progress before = run_.now;
     finish_batch(run_);
@@ -108,6 +113,29 @@ class Trainer {
       run_evaluation();
     if (config.save_interval.unit == TimeUnit::kBatch || config.max_duration.unit == TimeUnit::kBatch)
       save_if_due(before);
+    if (step.requests.save || step.requests.stop) save();
+    if (step.requests.stop && !is_over(run_)) {
+      result_.stopped = true;
+      if (!stop_requests_.reason().empty()) log_warning("asked to stop: " + stop_requests_.reason());
+    }
+  }
+
+  /// Called on all ranks with the same result, before the step counts.
+  void check_finite(const StepResult& step) {
+    nonfinite_steps_ = step.finite ? 0 : nonfinite_steps_ + 1;
+    if (step.finite) return;
+    const std::string what =
+        str("step ", run_.now.batch, " (epoch ", run_.now.epoch, ", batch ", run_.now.batch_in_epoch,
+            "): loss or gradients are not finite (loss ", step.loss, "): the weights were left as they were");
+    if (run_.config.on_nonfinite == OnNonfinite::kStop)
+      throw AgreedError(
+          what + ". Lower optimizer.lr or lengthen scheduler.t_warmup; on_nonfinite=skip goes on without such steps",
+          kExitCrash);
+    if (nonfinite_steps_ > run_.config.nonfinite_limit)
+      throw AgreedError(str(what, ", for the ", nonfinite_steps_, "th time in a row; nonfinite_limit is ",
+                            run_.config.nonfinite_limit),
+                        kExitCrash);
+    log_warning(what);
   }
 
   void log_batch(const Progress& before, const StepResult& step) {
@@ -188,14 +216,13 @@ class Trainer {
   }
 
   void save_if_due(const Progress& before) {
-    if (saved_at_ == run_.now.batch) return;
-    if (!interval_passed(run_.config.save_interval, before, run_.now) && !is_over(run_)) return;
-    const Stopwatch watch;
-    const std::string path = save_checkpoint(run_, run_.config.save_folder, data_.train_shards->fingerprint());
-    saved_at_ = run_.now.batch;
-    result_.checkpoints.push_back(path);
-    if (run_.ranks.rank() == 0) delete_old_checkpoints(result_.checkpoints, run_.config.save_num_checkpoints_to_keep);
-    log_info(str("saved ", path, " in ", decimals("%.1f", watch.seconds()), " s"));
+    if (interval_passed(run_.config.save_interval, before, run_.now) || is_over(run_)) save();
+  }
+
+  void save() {
+    if (saved_ == checkpoint_name(run_.now)) return;
+    store_.save(run_);
+    saved_ = checkpoint_name(run_.now);
   }
 
   void add_train_seconds(double seconds) {
@@ -203,17 +230,27 @@ class Trainer {
     result_.train_seconds += seconds;
   }
 
-  TrainResult finish() { return std::move(result_); }
+  TrainResult finish() {
+    store_.wait();
+    result_.checkpoints = store_.paths();
+    result_.checkpoint_stall_seconds = store_.stalled_seconds();
+    return std::move(result_);
+  }
 
   Run& run_;
   Data& data_;
   RunLog* log_;
   Throughput throughput_;
   TrainResult result_;
-  std::int64_t evaluated_at_ = -1, saved_at_ = -1;
+  CheckpointStore store_;
+  StopRequests stop_requests_;
+  std::string saved_;  // name of the newest checkpoint
+  std::int64_t evaluated_at_ = -1, nonfinite_steps_ = 0;
 };
 
 }  // namespace
+
+bool is_over(const Run& run) { return elapsed(run, run.now) >= 1; }
 
 bool interval_passed(const Duration& interval, const Progress& before, const Progress& after) {
   const auto every = static_cast<std::int64_t>(interval.value);

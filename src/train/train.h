@@ -23,7 +23,12 @@ struct TrainResult {
   std::int64_t samples_trained = 0;            // by this process and the other ranks, without what a checkpoint brought
   double train_seconds = 0, eval_seconds = 0;  // of this process
   std::vector<std::string> checkpoints;        // written by this run and still there
+  double checkpoint_stall_seconds = 0;         // of this process: copying states, waiting for an earlier write
+  bool stopped = false;                        // asked to stop, and saved, before its end
 };
+
+/// True if nothing is left to be trained.
+bool is_over(const Run& run);
 
 /// What is to be checked of a run that shall be trained, once its checkpoint is loaded and before it leaves anything: that
 /// max_duration is not reached yet, and that no later checkpoints lie in save_folder unless they may be overwritten.
@@ -31,7 +36,10 @@ struct TrainResult {
 void check_start(const Run& run);
 
 /// Evaluate once; then, if `is_train`, all epochs that are left, with their evaluations and checkpoints: the order of events
-/// is that of recipes sections 7.2, 7.6 and 7.8. Collective.
+/// is that of recipes sections 7.2, 7.6 and 7.8. Where any rank is asked to stop (stop_requests.h), all of them save and return after
+/// the step they are in; an evaluation is brought to its end first. Collective.
+/// @throws Error on all ranks, the weights being those before the step, if loss or gradients are not finite and on_nonfinite is `stop`, or
+/// have not been for nonfinite_limit steps in a row
 /// @param log  rank 0's; nullptr on the others
 TrainResult train(Run& run, Data& data, RunLog* log);
 

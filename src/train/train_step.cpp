@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <cmath>
+
 #include "batch/resize_schedule.h"
 #include "device/autocast.h"
 #include "device/resize_nearest.h"
@@ -58,6 +60,10 @@ Pass run_micro_batch(Run& run, at::Tensor images, const at::Tensor& labels, doub
   return {.loss = value.detach().to(at::kDouble) * weight, .correct = logits.detach().argmax(1).eq(labels).sum()};
 }
 
+/// No NaN and no infinity in `gradients`, which after the mean over the ranks is the same on all of them: one that has met a NaN has
+/// passed it on. In double, where a sum of floats cannot overflow.
+bool is_finite(const at::Tensor& gradients) { return std::isfinite(gradients.sum(at::kDouble).item<double>()); }
+
 /// True if `here` is true on all ranks.
 bool on_all_ranks(Run& run, bool here) {
   const at::Tensor count = at::full({1}, here ? 1 : 0, at::TensorOptions(run.net.device()).dtype(at::kLong));
@@ -75,10 +81,11 @@ std::vector<std::int64_t> micro_batches(std::int64_t n, std::int64_t most) {
   return sizes;
 }
 
-StepResult train_step(Run& run, const Batch& batch) {
+StepResult train_step(Run& run, const Batch& batch, const Requests& requests) {
   DrawKey key{.seed = run.config.seed, .step = run.now.batch, .rank = run.ranks.rank()};
   const std::int64_t n = batch.images.size(0);
   if (run.ranks.size() > 1) run.ranks.broadcast(buffer_of(run.buffers), 0);
+  const at::Tensor statistics = run.buffers.clone();
   run.net.set_training(true);
   const at::Tensor images = prepare(run, batch.images, key);
 
@@ -101,7 +108,10 @@ StepResult train_step(Run& run, const Batch& batch) {
     }
     if (over_all_ranks) run.gradients.average(run.ranks);
     passes.push_back(pass);
-    if (run.scaler) finite = on_all_ranks(run, run.scaler->unscale(run.gradients.flat()));
+    if (run.scaler)
+      finite = on_all_ranks(run, run.scaler->unscale(run.gradients.flat()));
+    else
+      finite = over_all_ranks ? is_finite(run.gradients.flat()) : on_all_ranks(run, is_finite(run.gradients.flat()));
     if (run.observe_gradients) run.observe_gradients();
     // The reference takes a loss of exactly 0 for a pass that failed, but in SAM's steps only.
     const bool useful = !run.sam || !run.sam->due() || on_all_ranks(run, pass.loss.item<double>() != 0);
@@ -116,17 +126,22 @@ StepResult train_step(Run& run, const Batch& batch) {
   else
     result.skipped = true;
   if (run.scaler) run.scaler->update(finite);
+  result.finite = finite || run.scaler;
+  if (!result.finite) run.buffers.copy_(statistics);  // what made the gradients NaN is in the batch's statistics, too
   if (result.skipped) ++run.skipped_steps;
 
   // The loss is the first pass's, the accuracy that of all passes.
   at::Tensor correct = passes[0].correct;
   for (std::size_t i = 1; i < passes.size(); ++i) correct = correct + passes[i].correct;
-  const at::Tensor sums = at::stack({passes[0].loss, correct.to(at::kDouble)});
+  const auto flag = [&](bool set) { return at::full_like(passes[0].loss, set ? 1 : 0); };
+  const at::Tensor sums =
+      at::stack({passes[0].loss, correct.to(at::kDouble), flag(requests.save), flag(requests.stop)});
   run.ranks.all_reduce_sum(buffer_of(sums));
   const at::Tensor on_host = sums.cpu();
   const double ranks = run.ranks.size();
   result.loss = on_host[0].item<double>() / ranks;
   result.accuracy = on_host[1].item<double>() / (ranks * static_cast<double>(n) * static_cast<double>(passes.size()));
+  result.requests = {.save = on_host[2].item<double>() > 0, .stop = on_host[3].item<double>() > 0};
   result.side = images.size(3);
   return result;
 }

@@ -5,6 +5,7 @@
 
 #include "device/device_batch.h"
 #include "train/run.h"
+#include "train/stop_requests.h"
 
 namespace mosaic {
 
@@ -18,13 +19,17 @@ struct StepResult {
   std::int64_t side = 0;  // width in pixels of what the net saw
   bool sam_step = false;  // two passes
   bool skipped = false;   // no update: gradients were not finite, or a pass of SAM was of no use
+  bool finite = true;     // loss and gradients; without a scaler, for which gradients that overflow are nothing special
+  Requests requests;      // of any rank
 };
 
 /// One optimizer step on this rank's part of the global batch, in the order in which the data flows: ColOut, resizing; per pass
 /// and micro-batch MixUp, label smoothing, forward, loss, backward; mean of the gradients over the ranks; SAM around it all;
 /// update. Reads `run.now.batch`; changes weights, momentum and running statistics, not `run.now`: see `finish_batch`.
+/// Without an update where loss or gradients are not finite, on all ranks alike.
+/// @param requests  this rank's, to be agreed on: that costs no message of its own
 /// Collective. At its start all ranks take over rank 0's running statistics, which is the history that counts
 /// (recipes section 7.5).
-StepResult train_step(Run& run, const Batch& batch);
+StepResult train_step(Run& run, const Batch& batch, const Requests& requests = {});
 
 }  // namespace mosaic

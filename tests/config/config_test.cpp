@@ -213,6 +213,11 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "save_interval: 10ep\n"
         "save_num_checkpoints_to_keep: 1\n"
         "save_overwrite: false\n"
+        "autoresume: false\n"
+        "stop_signals: [USR1, USR2, TERM, HUP]\n"
+        "stop_margin: 120\n"
+        "on_nonfinite: stop\n"
+        "nonfinite_limit: 10\n"
         "python_log_level: info\n");
 }
 

@@ -34,8 +34,8 @@ class BadCheckpointTest(ProgramTest):
         self.assert_all_ranks_refuse(f"load_path: there is no {path}", load_path=path)
 
     def test_a_folder_that_is_no_checkpoint(self):
-        self.assert_all_ranks_refuse(f"load_path: {self.shards} is no checkpoint: expected a folder with state.json, or one with `latest`",
-                                     load_path=self.shards)
+        self.assert_all_ranks_refuse(f"load_path: {self.shards} is no checkpoint: expected a folder with MANIFEST.json, or one that holds "
+                                     "checkpoints", load_path=self.shards)
 
     def test_a_checkpoint_of_another_model(self):
         weights = self.checkpoints / "ep1-ba5/weights.safetensors"
@@ -44,33 +44,54 @@ class BadCheckpointTest(ProgramTest):
         self.assert_all_ranks_refuse(f"{weights}: layer1.0.conv1.weight: got F32 [64, 64, 3, 3], expected F32 [64, 64, 1, 1]: another "
                                      "model.name or model.num_classes?", load_path=self.checkpoints, model__name="resnet50")
 
-    def test_a_truncated_file_of_weights(self):
-        for file in ("weights.safetensors", "optimizer.safetensors"):
+    def test_a_file_that_is_not_what_the_manifest_says(self):
+        for file in ("weights.safetensors", "optimizer.safetensors", "state.json"):
+            path = self.damaged() / file
+            size = path.stat().st_size
+            with path.open("r+b") as opened:
+                opened.truncate(size - 1)
+            self.assert_all_ranks_refuse(f"load_path: no whole checkpoint: {path.parent}: {file}: got {size - 1} bytes, expected {size}",
+                                         load_path=path.parent)
+            shutil.rmtree(path.parent)
+
             path = self.damaged() / file
             with path.open("r+b") as opened:
-                opened.truncate(path.stat().st_size - 1)
-            for ranks in (0, 2):
-                result = job.run(self.settings(load_path=path.parent), ranks)
-                self.assertEqual(result.code, job.BAD_INPUT, result)
-                said = result.lines(f"mosaic_resnet: {path}: not a valid safetensors file: tensor ")
-                self.assertEqual(len(said), 1, result)
-                self.assertTrue(said[0].endswith(" lies outside the file"), said[0])
+                opened.seek(size // 2)
+                byte = opened.read(1)[0]
+                opened.seek(size // 2)
+                opened.write(bytes([byte ^ 1]))
+            result = job.run(self.settings(load_path=path.parent), 2)
+            self.assertEqual(result.code, job.BAD_INPUT, result)
+            self.assertEqual(len(result.lines(f"mosaic_resnet: load_path: no whole checkpoint: {path.parent}: {file}: CRC-32C: got ")), 1, result)
             shutil.rmtree(path.parent)
 
     def test_a_file_of_weights_that_is_not_there(self):
         path = self.damaged() / "weights.safetensors"
         path.unlink()
-        self.assert_all_ranks_refuse(f"{path}: cannot open: No such file or directory", load_path=path.parent)
-
-    def test_a_damaged_state(self):
-        path = self.damaged() / "state.json"
-        path.write_text(path.read_text().replace('"batch":', '"patch":'))
-        self.assert_all_ranks_refuse(f"{path}: damaged: [json.exception.out_of_range.403] key 'batch' not found", load_path=path.parent)
+        self.assert_all_ranks_refuse(f"load_path: no whole checkpoint: {path.parent}: weights.safetensors: cannot open: No such file or "
+                                     "directory", load_path=path.parent)
 
     def test_a_checkpoint_of_another_format(self):
-        path = self.damaged() / "state.json"
+        path = self.damaged() / "MANIFEST.json"
         path.write_text(path.read_text().replace('"format_version": 1', '"format_version": 2'))
-        self.assert_all_ranks_refuse(f"{path}: format_version: got 2, expected 1", load_path=path.parent)
+        self.assert_all_ranks_refuse(f"load_path: no whole checkpoint: {path.parent}: MANIFEST.json: format_version: got 2, expected 1",
+                                     load_path=path.parent)
+
+    def test_of_several_checkpoints_the_newest_whole_one_is_taken_and_the_others_are_named(self):
+        saves = self.folder / "saves"
+        shutil.copytree(self.checkpoints / "ep1-ba5", saves / "ep1-ba5")
+        for name in ("ep1-ba6", "ep2-ba8"):  # newer by their names
+            shutil.copytree(self.checkpoints / "ep1-ba5", saves / name)
+        (saves / "ep1-ba6/MANIFEST.json").unlink()
+        (saves / "ep2-ba8/state.json").write_text("{}")
+        result = job.run(self.settings(load_path=saves, max_duration="7ba", save_overwrite="true"), 2)
+        self.assertEqual(result.code, job.DONE, result)
+        self.assertEqual(len(result.lines(f"loaded {saves}/ep1-ba5: epoch 1, batch 5")), 1, result)
+        said = result.lines("newer, but not whole: ")
+        self.assertEqual(len(said), 1, result)
+        self.assertIn(f"{saves}/ep2-ba8: state.json: got 2 bytes, expected ", said[0])
+        self.assertIn(f"{saves}/ep1-ba6: MANIFEST.json: cannot open: No such file or directory", said[0])
+        self.assertEqual(list(job.losses(self.log_folder)), [6, 7])
 
     def test_a_checkpoint_in_the_middle_of_an_epoch_of_another_length(self):
         self.assert_all_ranks_refuse(f"{self.checkpoints}/ep1-ba5/state.json: the checkpoint lies in the middle of an epoch of 4 batches, "
@@ -89,7 +110,7 @@ class BadCheckpointTest(ProgramTest):
             self.assert_refused(job.run(self.settings(log_folder=self.finished), ranks), f"mosaic_resnet: {sentence}")
         self.assertEqual((self.finished / "metrics.jsonl").read_text(), metrics)
 
-    def test_a_disk_that_is_full_leaves_the_checkpoint_before(self):
+    def test_a_disk_that_is_full_costs_a_warning_while_training_and_the_exit_code_at_the_end(self):
         disk = self.folder / "disk"
         disk.mkdir()
         libc = ctypes.CDLL(None, use_errno=True)
@@ -100,13 +121,15 @@ class BadCheckpointTest(ProgramTest):
 
         result = job.run(self.settings(save_folder=saves, save_interval="2ba", max_duration="6ba"), 2)
 
-        self.assertNotEqual(result.code, job.DONE, result)
-        said = result.lines("No space left on device")
-        self.assertEqual(len(said), 1, result)
-        self.assertRegex(said[0], rf"^rank 0 of 2: {saves}/\.ep0-ba4\.partial/[a-z]+\.safetensors: cannot (write|sync): No space left on device$")
+        self.assertEqual(result.code, job.CRASH, result)
+        said = result.lines(f"{saves}: a checkpoint needs ")
+        self.assertEqual(len(said), 2, result)
+        self.assertIn("warning: the last checkpoint could not be saved: ", said[0])
+        self.assertTrue(said[1].startswith("mosaic_resnet: "), said[1])
         self.assertEqual(result.left_over, [])
         # What it could not finish is gone, so that there is room again; the one before is whole, and named.
         self.assertEqual(sorted(path.name for path in saves.iterdir()), ["ep0-ba2", "latest"])
+        self.assertEqual(list(job.losses(self.log_folder)), [1, 2, 3, 4, 5, 6])
         again = self.train("again", 2, load_path=saves, max_duration="6ba")
         self.assertEqual(list(job.losses(again)), [3, 4, 5, 6])
 

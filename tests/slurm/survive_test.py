@@ -11,7 +11,7 @@ import unittest
 from cluster import ROOT, SIZE, TINY, SlurmTest, job, require
 
 ROUNDS = int(os.environ.get("MOSAIC_SLURM_ROUNDS", "1"))
-SHORT = 150  # batches
+SHORT = 80  # batches
 # Slurm counts limits in minutes and looks for jobs near theirs twice a minute: the run must be `long`.
 LIMIT_OF_A_MINUTE = ["--time=1", "--signal=B:USR1@50"]
 
@@ -40,7 +40,7 @@ class SurviveTest(SlurmTest):
     def start(self, *options, **environment):
         """A job in the middle of its run."""
         number = self.submit_run(SHORT, *options, **environment)
-        self.wait_for_batch(number, self.moments.randrange(1, SHORT // 3))
+        self.wait_for_batch(number, self.moments.randrange(1, SHORT // 2))
         return number
 
     def assert_same_end(self, folder, batches=SHORT):
@@ -126,10 +126,9 @@ class SurviveTest(SlurmTest):
     def test_a_chain_goes_on_without_requeues_and_ends_after_the_first_success(self):
         for _ in range(ROUNDS):
             batches = self.long()
-            site = {"MOSAIC_BUILD": str(job.BIN), "MOSAIC_SHARDS": str(self.shards), "MOSAIC_RUNS": str(self.runs)}
             done = self.cluster.call(
                 ROOT / "slurm/chain", 8, f"--output={self.folder}/%x-%j.out", *LIMIT_OF_A_MINUTE, *SIZE,
-                "slurm/resnet50_medium.sbatch", *TINY, f"max_duration={batches}ba", "stop_margin=0", **site)  # fmt: skip
+                "slurm/resnet50_medium.sbatch", *TINY, f"max_duration={batches}ba", "stop_margin=0", **self.site())  # fmt: skip
             self.assertEqual(done.returncode, 0, done.stderr)
             numbers, names = zip(*(line.split("  run_name=") for line in done.stdout.splitlines()))
             self.assertEqual((len(numbers), len(set(names))), (8, 1), done.stdout)

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <limits>
+
 #include "base/error.h"
 #include "catch.h"
 #include "golden_tensors.h"
@@ -96,6 +98,48 @@ TEST_CASE("ranks that share a batch train as one rank does", "[train][mpi]") {
   const auto mine = shared->net.parameters(), theirs = alone->net.parameters();
   for (std::size_t i = 0; i < mine.size(); ++i)
     CHECK(test::deviation_of_largest(mine[i].tensor, theirs[i].tensor) < 1e-11);
+}
+
+TEST_CASE("a NaN on one rank keeps all ranks from the update, and leaves no trace", "[train][mpi]") {
+  const auto ranks = mpi_process_group();
+  for (const bool sharpness_aware : {false, true}) {
+    Config config = tiny_config(8);
+    if (sharpness_aware) config.algorithms.sam = SamConfig{.rho = 0.1, .interval = 1};
+    const auto run = build_run(config, *ranks, at::kCPU, at::kFloat, 80);
+    const Batch good = random_batch(8, ranks->rank(), ranks->size(), at::kFloat);
+    CHECK(train_step(*run, good).finite);
+    if (ranks->size() > 1) ranks->broadcast(buffer_of(run->buffers), 0);
+    const auto state = [&] {
+      std::vector<at::Tensor> all = {run->buffers.clone()};
+      for (const at::Tensor& t : run->sgd.parameters()) all.push_back(t.detach().clone());
+      for (const at::Tensor& t : run->sgd.momentum()) all.push_back(t.clone());
+      return all;
+    };
+    const auto before = state();
+    ++run->now.batch;
+
+    Batch bad{good.images.clone(), good.labels};
+    if (ranks->rank() == ranks->size() - 1) bad.images.view(-1)[5] = std::numeric_limits<float>::quiet_NaN();
+    const StepResult result = train_step(*run, bad);
+
+    CHECK_FALSE(result.finite);
+    CHECK(result.skipped);
+    const auto after = state();
+    REQUIRE(after.size() == before.size());
+    for (std::size_t i = 0; i < before.size(); ++i) CHECK(at::equal(after[i], before[i]));
+    CHECK(train_step(*run, good).finite);
+  }
+}
+
+TEST_CASE("what one rank is asked for, all ranks learn with the step", "[train][mpi]") {
+  const auto ranks = mpi_process_group();
+  const auto run = build_run(tiny_config(8), *ranks, at::kCPU, at::kFloat, 80);
+  const Batch batch = random_batch(8, ranks->rank(), ranks->size(), at::kFloat);
+  const bool last = ranks->rank() == ranks->size() - 1;
+  CHECK_FALSE(train_step(*run, batch).requests.stop);
+  CHECK(train_step(*run, batch, {.stop = last}).requests.stop);
+  CHECK(train_step(*run, batch, {.save = last}).requests.save);
+  CHECK_FALSE(train_step(*run, batch, {.save = last}).requests.stop);
 }
 
 TEST_CASE("every step begins with rank 0's running statistics", "[train][mpi]") {

@@ -1,0 +1,138 @@
+#include "train/checkpoint_store.h"
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <thread>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "comm/mpi_session.h"
+#include "train/checkpoint.h"
+#include "train/checkpoint_files.h"
+
+namespace mosaic {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+std::string tenths(double seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f s", seconds);
+  return text;
+}
+
+/// A folder to be renamed. If that does not come about it is removed: what a full disk cut short must not fill the disk.
+struct PartialFolder {
+  std::string path;
+  ~PartialFolder() {
+    std::error_code ignored;  // the failure that has led here is the one to tell of
+    fs::remove_all(path, ignored);
+  }
+};
+
+/// @throws Error if the file system has too little room for `bytes`; one that does not tell is tried
+void check_room(const std::string& folder, std::uint64_t bytes) {
+  std::error_code ignored;
+  const fs::space_info space = fs::space(folder, ignored);
+  if (!ignored && space.available < bytes)
+    throw Error(
+        str(folder, ": a checkpoint needs ", bytes, " bytes, and the file system has ", space.available, " free"));
+}
+
+void write_checkpoint(const CheckpointCopy& copy, const std::string& folder) {
+  const std::string temporary = str(folder, "/.", copy.name, ".partial"), path = folder + "/" + copy.name;
+  try {
+    fs::create_directories(folder);
+    fs::remove_all(temporary);
+    check_room(folder, copy.bytes());
+    const PartialFolder partial{temporary};
+    fs::create_directory(temporary);
+    copy.write(temporary);
+    write_manifest(temporary);
+    if (const std::string fault = fault_of_checkpoint(temporary); !fault.empty())
+      throw Error(str(temporary, ": what was read back is not what was written: ", fault));
+    publish_checkpoint(temporary, path);
+  } catch (const fs::filesystem_error& e) {
+    throw Error(str("cannot save the checkpoint ", path, ": ", e.code().message()));
+  }
+}
+
+}  // namespace
+
+struct CheckpointStore::Writer {
+  std::string folder;
+  int keep;
+  std::thread thread;
+  std::string failure;             // of the last write; "": none. Read after the thread has been joined
+  std::vector<std::string> paths;  // likewise
+
+  void start(CheckpointCopy copy) {
+    failure.clear();
+    thread = std::thread([this, copy = std::move(copy)] {
+      const Clock::time_point begin = Clock::now();
+      try {
+        write_checkpoint(copy, folder);
+      } catch (const std::exception& e) {  // told by the thread that waits for this one
+        failure = e.what();
+        return;
+      }
+      const std::string path = folder + "/" + copy.name;
+      std::erase(paths, path);
+      paths.push_back(path);
+      while (keep >= 0 && paths.size() > static_cast<std::size_t>(keep)) {
+        std::error_code ignored;  // someone else may have removed it, and that is what we want
+        fs::remove_all(paths.front(), ignored);
+        paths.erase(paths.begin());
+      }
+      log_info(str("saved ", path, " in ", tenths(seconds_since(begin))));
+    });
+  }
+
+  void join() {
+    if (thread.joinable()) thread.join();
+  }
+};
+
+CheckpointStore::CheckpointStore(const Run& run, std::string folder, int keep, std::string data_fingerprint)
+    : folder_(std::move(folder)), data_fingerprint_(std::move(data_fingerprint)) {
+  if (run.ranks.rank() != 0) return;
+  if (run.config.is_train) remove_leftovers(folder_);  // an evaluation may run while another job saves there
+  writer_ = std::make_unique<Writer>();
+  writer_->folder = folder_;
+  writer_->keep = keep;
+}
+
+CheckpointStore::~CheckpointStore() {
+  if (writer_) writer_->join();
+}
+
+void CheckpointStore::save(Run& run) {
+  const Clock::time_point begin = Clock::now();
+  if (writer_) {
+    writer_->join();
+    if (!writer_->failure.empty()) log_warning("the last checkpoint could not be saved: " + writer_->failure);
+  }
+  std::optional<CheckpointCopy> copy = copy_for_checkpoint(run, data_fingerprint_);
+  if (copy) writer_->start(std::move(*copy));
+  stalled_ += seconds_since(begin);
+}
+
+void CheckpointStore::wait() {
+  if (writer_) writer_->join();
+  agree([&] {
+    if (writer_ && !writer_->failure.empty()) throw Error(writer_->failure, kExitCrash);
+  });
+}
+
+const std::vector<std::string>& CheckpointStore::paths() const {
+  static const std::vector<std::string> kNone;
+  return writer_ ? writer_->paths : kNone;
+}
+
+}  // namespace mosaic
