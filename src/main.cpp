@@ -75,7 +75,10 @@ ExitCode run(const MpiSession& mpi, std::vector<std::string> arguments) {
   const bool check_only = std::erase(arguments, "--check") > 0;
   Config config = read_config(arguments, mpi);
   start_log(mpi.rank(), mpi.size(), config.python_log_level);
-  if (check_only) return preflight(mpi, config), kExitDone;
+  if (check_only) {
+    preflight(mpi, config);
+    return kExitDone;
+  }
   const int cores = cores_of_rank(mpi.local_size());
   at::set_num_threads(cores);
 

@@ -1,8 +1,9 @@
+#include "base/text.h"
+
 #include "base/error.h"
 #include "catch.h"
 #include "preprocess/command_line.h"
 #include "preprocess/export_files.h"
-#include "base/text.h"
 #include "preprocess/table.h"
 #include "support.h"
 

@@ -93,7 +93,7 @@ class RunFilesTest(ProgramTest):
         self.assertEqual(list(summary), ["run_name", "exit_reason", "eval", "epochs", "batches", "samples", "world_size", "device", "seconds",
                                          "images_per_second", "data_wait_share", "peak_memory_bytes", "checkpoints"])
         self.assertEqual(list(summary["eval"]), ["accuracy", "cross_entropy", "sample_cross_entropy", "samples"])
-        self.assertEqual(list(summary["seconds"]), ["train", "eval", "data_wait", "train_of_all_starts", "eval_of_all_starts"])
+        self.assertEqual(list(summary["seconds"]), ["train", "eval", "data_wait", "checkpoint_stall", "train_of_all_starts", "eval_of_all_starts"])
         self.assertEqual([summary[key] for key in ("run_name", "exit_reason", "epochs", "batches", "samples", "world_size", "device")],
                          ["tiny", "done", 1, 4, 32, 2, "cpu"])
         self.assertEqual(summary["checkpoints"], [f"{self.log_folder}/checkpoints/ep1-ba4"])
