@@ -89,10 +89,13 @@ Row time_row(const Run& run, std::int64_t eval_images, double images_per_second,
     return row;
   }
   row.found += "; the job ends in " + duration_text(*seconds_left);
-  if (needed > *seconds_left) {
+  if (needed <= *seconds_left) return row;
+  const std::string jobs = mosaic::str("about ", std::ceil(needed / std::max(*seconds_left, 1.0)), " jobs like this");
+  if (run.config.autoresume) {
+    row.found += "; " + jobs + ", each going on where the last one saved";
+  } else {
     row.verdict = Verdict::kWarning;
-    row.expected = mosaic::str("a longer limit, or about ", std::ceil(needed / std::max(*seconds_left, 1.0)),
-                               " jobs like this: the scripts of slurm/ go on by themselves");
+    row.expected = mosaic::str("a longer limit, or autoresume=true and ", jobs);
   }
   return row;
 }

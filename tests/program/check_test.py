@@ -119,11 +119,15 @@ class CheckTest(ProgramTest):
         self.assertAlmostEqual(float(mebibytes) * 2**20 / size, 1, delta=0.02)
 
     def test_a_job_that_ends_before_its_run_is_a_warning(self):
-        result = self.check(max_duration="100000ep", environment={"SLURM_JOB_END_TIME": str(int(time.time()) + 600)})
+        in_ten_minutes = {"SLURM_JOB_END_TIME": str(int(time.time()) + 600)}
+        result = self.check(max_duration="100000ep", environment=in_ten_minutes)
         self.assertEqual(result.code, job.DONE, result)
         verdict, found = self.table(result)["time"]
         self.assertEqual(verdict, "warn")
         self.assertRegex(found, r"^about [0-9.]+ h for 100000ep; the job ends in (9|10) min$")
+
+        result = self.check(max_duration="100000ep", autoresume="true", environment=in_ten_minutes)
+        self.assertEqual(self.table(result)["time"][0], "ok", result)
 
 
 if __name__ == "__main__":

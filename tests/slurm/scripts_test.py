@@ -12,14 +12,6 @@ SCRIPTS = sorted((ROOT / "slurm").glob("*.sbatch"))
 
 
 class ScriptsTest(SlurmTest):
-    def site_with_container(self, line):
-        """A site.sh whose container is a script with `line` before the program."""
-        container, site = self.folder / "container", self.folder / "site.sh"
-        container.write_text(f'#!/bin/bash\n{line}\nexec "$@"\n')
-        container.chmod(0o755)
-        site.write_text((ROOT / "slurm/site.sh").read_text() + f"MOSAIC_CONTAINER=({container})\n")
-        return str(site)
-
     def test_the_four_recipes_train_and_evaluate_gives_their_accuracy_again(self):
         names = ("baseline", "mild", "medium", "hot")
         numbers = {name: self.submit(f"resnet50_{name}.sbatch", *TINY, "max_duration=6ba") for name in names}
@@ -47,8 +39,8 @@ class ScriptsTest(SlurmTest):
     def test_packing_that_is_stopped_is_requeued(self):
         # That `preprocess` then goes on where it was, its own tests show: here the first start takes for ever.
         started = self.folder / "started"
-        container = self.site_with_container(f"[[ -e {started} ]] || {{ touch {started} && exec sleep 600; }}")
-        number = self.submit("preprocess.sbatch", "info", self.shards, size=(), MOSAIC_SITE=container)
+        wait = f"[[ -e {started} ]] || {{ touch {started} && exec sleep 600; }}"
+        number = self.submit("preprocess.sbatch", "info", self.shards, size=(), container=wait)
         while not started.exists():
             time.sleep(0.1)
         self.cluster.call("scancel", "--batch", "--signal=USR1", number)
@@ -93,8 +85,8 @@ class ScriptsTest(SlurmTest):
         small = self.folder / "small"
         small.mkdir()
         # Each node of the sandbox has mounts of its own: the disk is put there by the command that a container would be.
-        site = self.site_with_container(f"mountpoint -q {small} || mount -t tmpfs -o size=64k small {small}")
-        number = self.submit("resnet50_baseline.sbatch", *TINY, MOSAIC_STAGE=str(small), MOSAIC_SITE=site)
+        mount = f"mountpoint -q {small} || mount -t tmpfs -o size=64k small {small}"
+        number = self.submit("resnet50_baseline.sbatch", *TINY, MOSAIC_STAGE=str(small), container=mount)
         self.assert_ended(number, "FAILED", job.BAD_INPUT)
         self.assertRegex(self.output(number), r": the shards need \d+ bytes, but only \d+ bytes are free there\n")
 
