@@ -76,14 +76,17 @@ struct CheckpointStore::Writer {
     failure.clear();
     thread = std::thread([this, copy = std::move(copy)] {
       const Clock::time_point begin = Clock::now();
+      const std::string path = folder + "/" + copy.name;
+      std::erase(paths, path);
       try {
         write_checkpoint(copy, folder);
       } catch (const std::exception& e) {  // told by the thread that waits for this one
         failure = e.what();
+        std::error_code ignored;
+        if (fs::exists(path, ignored))
+          paths.push_back(path);  // it failed after the rename: `latest` could not be moved
         return;
       }
-      const std::string path = folder + "/" + copy.name;
-      std::erase(paths, path);
       paths.push_back(path);
       while (keep >= 0 && paths.size() > static_cast<std::size_t>(keep)) {
         std::error_code ignored;  // someone else may have removed it, and that is what we want

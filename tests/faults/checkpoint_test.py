@@ -1,6 +1,6 @@
 """A checkpoint that is being written meets a kill or a failing disk at any of its calls: the run goes on from a whole one, with the same bits.
 
-MOSAIC_FAULTS=N: how many places to try of each kind, spread over all (default 4; 0: every one).
+MOSAIC_FAULTS=N: how many places to try of each kind, spread over all (default 2; 0: every one).
 """
 
 import errno
@@ -15,7 +15,7 @@ import job  # noqa: E402
 from program_test import ProgramTest  # noqa: E402
 
 SHIM = os.environ.get("MOSAIC_FAULTY_IO", str(job.BIN / "tests/libfaulty_io.so"))
-PLACES = int(os.environ.get("MOSAIC_FAULTS", 4))
+PLACES = int(os.environ.get("MOSAIC_FAULTS", 2))
 SETTINGS = {"max_duration": "6ba", "save_interval": "2ba", "autoresume": "true", "initial_evaluation": "false",
             "algorithms__ema": "{half_life: 4ba, update_interval: 2ba}"}
 SECOND = "ep0-ba4"  # of three checkpoints
