@@ -7,7 +7,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/stop_signal.h"
+#include "comm/activity_board.h"
 #include "comm/mpi_session.h"
+#include "comm/watchdog.h"
 #include "config/config.h"
 #include "device/gpu.h"
 #include "preflight/preflight.h"
@@ -16,6 +18,7 @@
 #include "train/data.h"
 #include "train/open_ranks.h"
 #include "train/progress_guard.h"
+#include "train/stop_requests.h"
 #include "train/summary.h"
 #include "train/train.h"
 
@@ -71,10 +74,26 @@ void catch_signals_of(const Config& config) {
   catch_stop_signals(signals);
 }
 
-ExitCode run(const MpiSession& mpi, std::vector<std::string> arguments) {
+/// Lets the watchdog abort the group of the ranks, for as long as that is there.
+class AbortWithGroup {
+ public:
+  AbortWithGroup(Watchdog& watchdog, ProcessGroup& group) : watchdog_(watchdog) {
+    watchdog.set_before_abort([&group] { group.abort(); });
+  }
+  ~AbortWithGroup() { watchdog_.set_before_abort({}); }
+  AbortWithGroup(const AbortWithGroup&) = delete;
+  AbortWithGroup& operator=(const AbortWithGroup&) = delete;
+
+ private:
+  Watchdog& watchdog_;
+};
+
+ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string> arguments) {
   const bool check_only = std::erase(arguments, "--check") > 0;
   Config config = read_config(arguments, mpi);
   start_log(mpi.rank(), mpi.size(), config.python_log_level);
+  const ActivityBoard board(mpi);
+  watchdog.watch(board, mpi.rank(), {.floor = config.hang_limit, .first = config.hang_limit_first}, config.log_folder);
   if (check_only) {
     preflight(mpi, config);
     return kExitDone;
@@ -82,7 +101,9 @@ ExitCode run(const MpiSession& mpi, std::vector<std::string> arguments) {
   const int cores = cores_of_rank(mpi.local_size());
   at::set_num_threads(cores);
 
+  job_end(config.time_limit);  // from now on
   const Ranks ranks = open_ranks(mpi, config);
+  const AbortWithGroup abort_with_group(watchdog, *ranks.group);
   std::unique_ptr<Data> data;
   std::unique_ptr<Run> run;
   std::unique_ptr<RunLog> log;
@@ -91,7 +112,7 @@ ExitCode run(const MpiSession& mpi, std::vector<std::string> arguments) {
     run = build_run(config, *ranks.group, ranks.device, at::kFloat, data->train_shards->size());
   });
   if (const auto path = start_from(config)) load_checkpoint(*path, *run, data->train_shards->fingerprint());
-  if (config.autoresume && config.is_train && is_over(*run)) {
+  if (config.autoresume && config.is_train && is_over(*run) && summary_says_done(config.log_folder, run->now)) {
     log_info(str("nothing to do: ", config.save_folder, " holds the end of the run"));
     return kExitDone;
   }
@@ -105,7 +126,7 @@ ExitCode run(const MpiSession& mpi, std::vector<std::string> arguments) {
   if (config.is_train) catch_signals_of(config);
   log_header(mpi, *run, *data, cores);
 
-  const TrainResult result = train(*run, *data, log.get());
+  const TrainResult result = train(*run, *data, log.get(), board.hosts());
   const char* reason = result.stopped ? "stopped" : config.is_train ? "done" : "evaluated";
   const std::string summary = summary_json(*run, result, reason);
   if (log) log->write_summary(summary);
@@ -124,10 +145,11 @@ int main(int argc, char** argv) {
     std::cout << kUsage;
     return kExitDone;
   }
+  Watchdog watchdog;  // before all that can hang
   MpiSession mpi(argc, argv);
   start_log(mpi.rank(), mpi.size());
   try {
-    return run(mpi, {argv + 1, argv + argc});
+    return run(mpi, watchdog, {argv + 1, argv + argc});
   } catch (const AgreedError& e) {
     if (mpi.rank() == 0) std::cerr << "mosaic_resnet: " << e.what() << std::endl;
     mpi.barrier();  // before a rank leaves: launchers end the others when one has failed

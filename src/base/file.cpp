@@ -4,12 +4,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace mosaic {
 
@@ -18,7 +22,28 @@ FileDescriptor::~FileDescriptor() {
 }
 
 void throw_system_error(const std::string& path, const std::string& action) {
-  throw Error(str(path, ": cannot ", action, ": ", std::strerror(errno)));
+  const int code = errno;
+  throw SystemError(str(path, ": cannot ", action, ": ", std::strerror(code)), code);
+}
+
+bool is_transient(int code) {
+  constexpr int kCodes[] = {EIO, EAGAIN, ESTALE, ETIMEDOUT, EREMOTEIO, ENOLINK, ECOMM, EHOSTDOWN, ENOTCONN};
+  return std::find(std::begin(kCodes), std::end(kCodes), code) != std::end(kCodes);
+}
+
+void with_retries(const std::string& what, const std::function<void()>& action) {
+  constexpr std::chrono::milliseconds kPauses[] = {std::chrono::milliseconds(200), std::chrono::seconds(1),
+                                                   std::chrono::seconds(3)};
+  for (const auto pause : kPauses) {
+    try {
+      return action();
+    } catch (const SystemError& e) {
+      if (!is_transient(e.code())) throw;
+      log_warning(str(what, " failed and is tried again: ", e.what()));
+    }
+    std::this_thread::sleep_for(pause);
+  }
+  action();
 }
 
 FileDescriptor open_to_read(const std::string& path) {

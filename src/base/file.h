@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/error.h"
 
 namespace mosaic {
 
@@ -59,7 +62,24 @@ class PartialFile {
 /// Written under a temporary name beside it, synced, renamed: `path` is the old file or the new one, never half of one.
 void write_file_atomically(const std::string& path, std::string_view contents);
 
+/// What the operating system refused.
+class SystemError : public Error {
+ public:
+  SystemError(const std::string& message, int code) : Error(message), code_(code) {}
+  int code() const { return code_; }  // an errno
+
+ private:
+  int code_;
+};
+
 /// "PATH: cannot ACTION: reason of errno"
 [[noreturn]] void throw_system_error(const std::string& path, const std::string& action);
+
+/// True for what may pass by itself on a shared file system: EIO, ESTALE, ETIMEDOUT and the like; not for a full disk or a missing file.
+bool is_transient(int code);
+
+/// Run `action`; where it throws a SystemError that is transient, warn, and run it again after a pause of 0.2, then 1, then 3 seconds.
+/// What the last try throws goes on. @param what  "reading /scratch/train-00017.h5": for the warning
+void with_retries(const std::string& what, const std::function<void()>& action);
 
 }  // namespace mosaic

@@ -6,13 +6,18 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "batch/sampler.h"
 
 namespace mosaic {
 namespace {
+
+constexpr std::chrono::seconds kStall{10};  // of a wait for a batch
+constexpr std::int64_t kNeighbours = 64;    // that are tried in the place of an image
 
 constexpr int kSlabsInUse = 2;  // the caller's batch, and the one before it while it asks for the next
 
@@ -65,6 +70,9 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
   std::vector<std::unique_ptr<Slab>> spare;  // slabs to fill; all are made by `start`, none while training
   int slabs = 0;                             // made so far
   int busy = 0;                              // workers that are filling an image
+  std::vector<std::int64_t> in_work;         // of each worker, the sample that it is filling in; -1: none
+  int replace_limit = 0;                     // images that may be replaced
+  std::set<std::int64_t> replaced;           // the samples that were
   double waited = 0;
 
   std::vector<std::thread> workers;
@@ -96,7 +104,7 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     return {jobs.back().get(), jobs.back()->claimed++};
   }
 
-  void work() {
+  void work(std::size_t worker) {
     const auto scratch = View::make_scratch();
     std::vector<std::byte> buffer;
     std::unique_lock lock(mutex);
@@ -110,14 +118,20 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
       const std::int64_t sample = plan.samples[job->batch * plan.batch_size + i], epoch = plan.epoch;
       Slab& slab = *job->slab;
       ++busy;
+      in_work[worker] = sample;
+      const bool replace = replace_limit > 0;
       lock.unlock();
       std::exception_ptr failure;
       try {
-        fill(slab, i, epoch, sample, *scratch, buffer);
+        if (replace)
+          fill_or_replace(slab, i, epoch, sample, *scratch, buffer);
+        else
+          fill(slab, i, epoch, sample, *scratch, buffer);
       } catch (...) {
         failure = std::current_exception();
       }
       lock.lock();
+      in_work[worker] = -1;
       --busy;
       if (failure && !job->failure) job->failure = failure;
       ++job->finished;
@@ -138,6 +152,46 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     slab.labels[i] = shards->label(sample);
   }
 
+  /// As `fill`, with the image of a neighbour where that of `sample` is of no use.
+  void fill_or_replace(Slab& slab, std::int64_t i, std::int64_t epoch, std::int64_t sample, View::Scratch& scratch,
+                       std::vector<std::byte>& buffer) {
+    std::string fault;
+    try {
+      return fill(slab, i, epoch, sample, scratch, buffer);
+    } catch (const Error& e) {
+      fault = e.what();
+    }
+    const std::int64_t samples = shards->size();
+    for (std::int64_t k = 1; k < std::min(kNeighbours, samples); ++k) {
+      const std::int64_t neighbour = (sample + k) % samples;
+      try {
+        fill(slab, i, epoch, neighbour, scratch, buffer);
+      } catch (const Error&) {  // the first one's fault is told
+        continue;
+      }
+      return count_replaced(sample, neighbour, fault);
+    }
+    throw Error(fault + ", and none of the images after it can be read");
+  }
+
+  void count_replaced(std::int64_t sample, std::int64_t neighbour, const std::string& fault) {
+    const std::lock_guard lock(mutex);
+    if (!replaced.insert(sample).second) return;  // told already
+    if (replaced.size() > static_cast<std::size_t>(replace_limit))
+      throw Error(
+          str(fault, ": bad_sample_limit allows ", replace_limit, " images to be replaced, and this is one more"));
+    log_warning(
+        str(fault, ": sample ", neighbour, " takes its place (", replaced.size(), " of at most ", replace_limit, ")"));
+  }
+
+  /// What the workers are reading or decoding: "sample 17 of train-00003.h5". Touches no file.
+  std::string work_in_hand() const {
+    std::string text;
+    for (const std::int64_t sample : in_work)
+      if (sample >= 0) text += str(text.empty() ? "" : ", ", "sample ", sample, " of ", shards->path_of(sample));
+    return text.empty() ? "nothing" : text;
+  }
+
   HostBatch hand_out(std::unique_ptr<Slab> slab) {
     return HostBatch(slab.release(), [state = shared_from_this()](const Slab* used) {
       {
@@ -151,7 +205,9 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
 
 Loader::Loader(std::shared_ptr<const ShardSet> shards, View view, int threads, int depth)
     : state_(std::make_shared<State>(std::move(shards), view, depth)) {
-  for (int i = 0; i < threads; ++i) state_->workers.emplace_back([state = state_.get()] { state->work(); });
+  state_->in_work.assign(static_cast<std::size_t>(threads), -1);
+  for (int i = 0; i < threads; ++i)
+    state_->workers.emplace_back([state = state_.get(), i] { state->work(static_cast<std::size_t>(i)); });
 }
 
 Loader::~Loader() {
@@ -185,7 +241,10 @@ HostBatch Loader::next() {
   const auto begin = std::chrono::steady_clock::now();
   std::unique_lock lock(state_->mutex);
   const auto at_end = [this] { return state_->jobs.empty() && state_->opened == state_->plan.batches(); };
-  state_->batch_ready.wait(lock, [&] { return at_end() || (!state_->jobs.empty() && state_->jobs.front()->done()); });
+  const auto ready = [&] { return at_end() || (!state_->jobs.empty() && state_->jobs.front()->done()); };
+  for (int stalls = 1; !state_->batch_ready.wait_for(lock, kStall, ready); ++stalls)
+    log_warning(
+        str("no training or evaluation data for ", stalls * kStall.count(), " s; in work: ", state_->work_in_hand()));
   state_->waited += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (at_end()) return nullptr;
   const auto job = std::move(state_->jobs.front());
@@ -199,6 +258,16 @@ HostBatch Loader::next() {
   lock.unlock();
   state_->work_to_do.notify_all();
   return batch;
+}
+
+void Loader::replace_bad_samples(int limit) {
+  const std::lock_guard lock(state_->mutex);
+  state_->replace_limit = limit;
+}
+
+std::int64_t Loader::replaced() const {
+  const std::lock_guard lock(state_->mutex);
+  return static_cast<std::int64_t>(state_->replaced.size());
 }
 
 double Loader::waited_seconds() const {

@@ -65,10 +65,17 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
+  /// From now on an image that cannot be read or decoded is replaced by the next one in the shards that can: a function of the sample
+  /// alone, so that any rank would take the same. Call before the first `start`.
+  /// @param limit  so many different images; one more, and `next` throws
+  void replace_bad_samples(int limit);
+  /// Different images that were replaced.
+  std::int64_t replaced() const;
+
   /// Begin with the batches of `plan`; what is left of an earlier plan is dropped.
   void start(BatchPlan plan);
 
-  /// The next batch, in order; waits for it. nullptr after the last. Hold at most one earlier batch meanwhile: there are
+  /// The next batch, in order; waits for it, and warns every ten seconds that it does, naming what is being read. nullptr after the last. Hold at most one earlier batch meanwhile: there are
   /// only so many slabs.
   /// @throws Error naming the sample that could not be read or decoded; the loader is then at its end
   HostBatch next();

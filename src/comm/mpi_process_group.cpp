@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <exception>
 
+#include "comm/activity.h"
 #include "comm/mpi_call.h"
 #include "comm/process_group.h"
 
@@ -62,18 +63,25 @@ class MpiProcessGroup : public ProcessGroup {
   int size() const override { return size_; }
   int rank() const override { return rank_; }
   void all_reduce_sum(Buffer b) override {
+    const InCollective posted(Collective::kAllReduce, bytes(b));
     in_pieces(b, [&](void* data, int count) {
       check_mpi(MPI_Allreduce(MPI_IN_PLACE, data, count, mpi_type(b.type), MPI_SUM, comm_), "MPI_Allreduce");
     });
   }
   void broadcast(Buffer b, int root) override {
+    const InCollective posted(Collective::kBroadcast, bytes(b));
     in_pieces(b, [&](void* data, int count) {
       check_mpi(MPI_Bcast(data, count, mpi_type(b.type), root, comm_), "MPI_Bcast");
     });
   }
-  void barrier() override { check_mpi(MPI_Barrier(comm_), "MPI_Barrier"); }
+  void barrier() override {
+    const InCollective posted(Collective::kBarrier);
+    check_mpi(MPI_Barrier(comm_), "MPI_Barrier");
+  }
 
  private:
+  static std::int64_t bytes(const Buffer& b) { return static_cast<std::int64_t>(b.count * element_bytes(b.type)); }
+
   MPI_Comm comm_ = MPI_COMM_NULL;
   int size_ = 1, rank_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "comm/activity.h"
 #include "comm/mpi_call.h"
 
 namespace mosaic {
@@ -37,9 +38,13 @@ void MpiSession::abort(int exit_code) const {
   std::_Exit(exit_code);
 }
 
-void MpiSession::barrier() const { check_mpi(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier"); }
+void MpiSession::barrier() const {
+  const InCollective posted(Collective::kBarrier);
+  check_mpi(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier");
+}
 
 std::vector<std::string> gather_texts(const std::string& text) {
+  const InCollective posted(Collective::kAgreement, static_cast<std::int64_t>(text.size()));
   int ranks = 1;
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &ranks), "MPI_Comm_size");
   const int length = static_cast<int>(text.size());

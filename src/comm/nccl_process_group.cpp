@@ -8,6 +8,7 @@
 
 #include <exception>
 
+#include "comm/activity.h"
 #include "comm/mpi_call.h"
 
 namespace mosaic {
@@ -55,19 +56,27 @@ class NcclProcessGroup : public ProcessGroup {
   int size() const override { return size_; }
   int rank() const override { return rank_; }
   void all_reduce_sum(Buffer b) override {
+    post_queued(Collective::kAllReduce, bytes(b));
     check_nccl(ncclAllReduce(b.data, b.data, b.count, nccl_type(b.type), ncclSum, comm_, kDefaultStream),
                "ncclAllReduce", comm_);
   }
   void broadcast(Buffer b, int root) override {
+    post_queued(Collective::kBroadcast, bytes(b));
     check_nccl(ncclBroadcast(b.data, b.data, b.count, nccl_type(b.type), root, comm_, kDefaultStream), "ncclBroadcast",
                comm_);
   }
   void barrier() override {
+    const InCollective posted(Collective::kBarrier);
     check_cuda(cudaStreamSynchronize(kDefaultStream), "cudaStreamSynchronize");
     check_mpi(MPI_Barrier(MPI_COMM_WORLD), "MPI_Barrier");
   }
+  void abort() override { ncclCommAbort(comm_); }
 
  private:
+  static std::int64_t bytes(const Buffer& b) {
+    return static_cast<std::int64_t>(b.count * (b.type == ElementType::kFloat32 ? 4 : 8));
+  }
+
   static constexpr cudaStream_t kDefaultStream = nullptr;
   ncclComm_t comm_ = nullptr;
   int size_ = 1, rank_ = 0;

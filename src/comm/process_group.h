@@ -31,6 +31,8 @@ class ProcessGroup {
   virtual void all_reduce_sum(Buffer b) = 0;       // in place; b is the same on all ranks but for the pointer
   virtual void broadcast(Buffer b, int root) = 0;  // in place
   virtual void barrier() = 0;
+  /// Give up, from another thread, on calls that hang; the group is of no use afterwards. Not collective.
+  virtual void abort() {}
 };
 
 /// Size 1, nothing to send: most tests use this.

@@ -256,9 +256,16 @@ void read_survival(Section& in, Config& c) {
             return std::all_of(names.begin(), names.end(), [](const auto& name) { return signal_number(name) != 0; });
           });
   in.read("stop_margin", c.stop_margin, "a number of seconds, 0 or more", is_not_negative);
-  in.read_choice<OnNonfinite>("on_nonfinite", c.on_nonfinite,
-                              {{"stop", OnNonfinite::kStop}, {"skip", OnNonfinite::kSkip}});
+  in.read("time_limit", c.time_limit, "a number of seconds > 0, or null for what Slurm says", is_positive<double>);
+  in.read_choice<OnNonfinite>(
+      "on_nonfinite", c.on_nonfinite,
+      {{"stop", OnNonfinite::kStop}, {"skip", OnNonfinite::kSkip}, {"rollback", OnNonfinite::kRollback}});
   in.read("nonfinite_limit", c.nonfinite_limit, "a number of steps, 1 or more", is_positive<int>);
+  in.read_choice<OnBadSample>("on_bad_sample", c.on_bad_sample,
+                              {{"stop", OnBadSample::kStop}, {"replace", OnBadSample::kReplace}});
+  in.read("bad_sample_limit", c.bad_sample_limit, "a number of images, 1 or more", is_positive<int>);
+  in.read("hang_limit", c.hang_limit, "a number of seconds, or 0 for no limit", is_not_negative);
+  in.read("hang_limit_first", c.hang_limit_first, "a number of seconds > 0", is_positive<double>);
 }
 
 void read(Section in, const std::string& generated_run_name, Config& c) {

@@ -16,7 +16,8 @@ namespace mosaic {
 
 enum class DeviceChoice { kAuto, kGpu, kCpu };
 enum class LossName { kCrossEntropy, kBinaryCrossEntropy };
-enum class OnNonfinite { kStop, kSkip };
+enum class OnNonfinite { kStop, kSkip, kRollback };
+enum class OnBadSample { kStop, kReplace };
 
 struct ModelConfig {
   std::string name = "resnet50";  // resnet18, 34, 50, 101, 152
@@ -78,9 +79,15 @@ struct Config {
   bool autoresume = false;  // go on from the newest checkpoint in save_folder, if there is one; wins over load_path
   std::vector<std::string> allow_changes;  // keys or sections that may differ from a checkpoint's; "data": other images
   std::vector<std::string> stop_signals = {"USR1", "USR2", "TERM", "HUP"};  // each asks for a checkpoint and the end
-  double stop_margin = 120;  // seconds before the batch system's limit at which the run saves and stops; >= 0
-  OnNonfinite on_nonfinite = OnNonfinite::kStop;  // loss or gradients with NaN or infinity: no update; stop, or go on
-  int nonfinite_limit = 10;                       // skipped steps in a row that are still no reason to stop; >= 1
+  double stop_margin = 120;          // seconds before the job's end at which the run saves and stops; >= 0
+  std::optional<double> time_limit;  // seconds that the job has, from its start; none: what Slurm says, if it runs it
+  OnNonfinite on_nonfinite =
+      OnNonfinite::kStop;    // loss or gradients with NaN or infinity: no update; stop, go on, or go back
+  int nonfinite_limit = 10;  // steps in a row to skip, or times to go back, that are still no reason to stop; >= 1
+  OnBadSample on_bad_sample = OnBadSample::kStop;  // a training image that cannot be read: stop, or take another one
+  int bad_sample_limit = 100;                      // images that a rank may replace; >= 1
+  double hang_limit = 300;         // seconds; no phase that takes less counts as hung; 0: none ever does
+  double hang_limit_first = 1800;  // seconds; for the start, and for a phase that has not ended once yet
   Duration eval_interval{1, TimeUnit::kEpoch};
   LogLevel python_log_level = LogLevel::kInfo;
 

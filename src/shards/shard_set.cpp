@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cerrno>
 #include <filesystem>
+#include <utility>
 
 #include "base/crc32c.h"
 #include "base/error.h"
@@ -193,6 +194,8 @@ std::string ShardSet::source_name(std::int64_t sample) const {
   return name;
 }
 
+const std::string& ShardSet::path_of(std::int64_t sample) const { return state_->find(sample).shard.path; }
+
 std::string ShardSet::describe(std::int64_t sample) const {
   const auto [shard, image] = state_->find(sample);
   return str("sample ", sample, " (", shard.name, ", image ", image, ", ", source_name(sample), ")");
@@ -205,7 +208,14 @@ StoredImage ShardSet::read(std::int64_t sample, std::vector<std::byte>& buffer) 
   if (buffer.size() < size) buffer.resize(size);
   const auto bytes = std::span(buffer).first(size);
 
-  const std::size_t got = read_at(shard.file, t.pool_offset + t.offsets[image], bytes, shard.path);
+  std::size_t got = 0;
+  bool again = false;
+  with_retries("reading " + shard.path, [&] {
+    const std::uint64_t offset = t.pool_offset + t.offsets[image];
+    // A handle that has gone stale stays so: a later try opens the file anew, for itself alone.
+    got = std::exchange(again, true) ? read_at(open_to_read(shard.path), offset, bytes, shard.path)
+                                     : read_at(shard.file, offset, bytes, shard.path);
+  });
   if (got != size)
     throw Error(str(shard.path, ": image ", image, " (sample ", sample, "): got ", got, " bytes, expected ", size,
                     ": truncated since it was opened"));

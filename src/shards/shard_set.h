@@ -42,10 +42,14 @@ class ShardSet {
   int height(std::int64_t sample) const;
   std::uint64_t stored_bytes(std::int64_t sample) const;
 
+  /// The shard that a sample is in.
+  const std::string& path_of(std::int64_t sample) const;
+
   /// "sample 48211 (train-00017.h5, image 412, n01440764/n01440764_10026.JPEG)": for messages.
   std::string describe(std::int64_t sample) const;
 
-  /// Read one image into `buffer` (grown as needed, never shrunk) and check its CRC-32C.
+  /// Read one image into `buffer` (grown as needed, never shrunk) and check its CRC-32C. Errors that may pass by themselves are tried
+  /// again for a few seconds, with a warning (with_retries).
   /// @return the image; its bytes point into `buffer`
   /// @throws Error naming shard and sample on a read error, a short read or a wrong checksum
   StoredImage read(std::int64_t sample, std::vector<std::byte>& buffer) const;

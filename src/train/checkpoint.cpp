@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -36,13 +37,13 @@ void copy_into(const at::Tensor& target, const SafetensorsFile& file, const std:
   target.copy_(host);
 }
 
-/// A tensor of every rank, in the order of the ranks, which take turns as the root of a broadcast.
+/// On rank 0 a tensor of every rank, in the order of the ranks, which take turns as the root of a broadcast; nothing elsewhere.
 std::vector<at::Tensor> gather(Run& run, const at::Tensor& mine) {
   std::vector<at::Tensor> all;
   for (int rank = 0; rank < run.ranks.size(); ++rank) {
     const at::Tensor one = mine.clone();
     if (run.ranks.size() > 1) run.ranks.broadcast(buffer_of(one), rank);
-    all.push_back(one);
+    if (run.ranks.rank() == 0) all.push_back(one);
   }
   return all;
 }
@@ -81,8 +82,9 @@ void add_net(TensorFile& file, const Run& run, const std::vector<at::Tensor>& pa
 }
 
 /// The copy of rank 0. @param buffers  of all ranks
-CheckpointCopy make_copy(const Run& run, const AllBuffers& buffers, const std::string& data_fingerprint) {
-  CheckpointCopy copy{.name = checkpoint_name(run.now)};
+void make_copy(const Run& run, const AllBuffers& buffers, const std::string& data_fingerprint, CheckpointCopy& copy) {
+  copy.name = checkpoint_name(run.now);
+  for (TensorFile* file : {&copy.weights, &copy.average, &copy.momentum, &copy.ranks}) file->clear();
   add_net(copy.weights, run, run.sgd.parameters(), run.buffers, run.net.batches_tracked());
   if (has_average(run))
     add_net(copy.average, run, run.ema->averages(), run.ema->averages().back(), run.ema->batches_tracked());
@@ -110,6 +112,7 @@ CheckpointCopy make_copy(const Run& run, const AllBuffers& buffers, const std::s
       {"next_learning_rate", run.schedule.at_step(run.now.batch)},
       {"train_seconds", run.seconds.train},
       {"eval_seconds", run.seconds.eval},
+      {"evaluation_due", run.evaluation_due},
       {"ema_started", has_average(run)},
       {"sam_steps", run.sam ? run.sam->steps() : 0},
       {"amp_scale", run.scaler ? run.scaler->state().scale : 0},
@@ -122,7 +125,6 @@ CheckpointCopy make_copy(const Run& run, const AllBuffers& buffers, const std::s
       {"config", run.config.yaml},
   };
   copy.state = state.dump(2) + "\n";
-  return copy;
 }
 
 /// Read a net, the one in training (`kind` "") or its average ("ema."), over `parameters` and the flat `buffers`, which are this
@@ -187,6 +189,7 @@ void read_checkpoint(const std::string& folder, Run& run, const std::string& dat
                .batch_in_epoch = state.at("batch_in_epoch"),
                .sample_in_epoch = state.at("sample_in_epoch")};
     run.seconds = {.train = state.at("train_seconds"), .eval = state.at("eval_seconds")};
+    run.evaluation_due = state.value("evaluation_due", false);
     const std::uint32_t seed = state.at("seed");
     if (seed != run.config.seed)
       log_warning(
@@ -202,7 +205,11 @@ void read_checkpoint(const std::string& folder, Run& run, const std::string& dat
     throw Error(str(state_path, ": damaged: ", e.what()));
   }
 
-  const bool same_ranks = state.at("world_size") == run.ranks.size();
+  const int ranks = state.at("world_size");
+  const bool same_ranks = ranks == run.ranks.size();
+  if (!same_ranks)
+    log_info(mosaic::str(folder, " was saved by ", ranks, ranks == 1 ? " rank" : " ranks", " and goes on with ",
+                         run.ranks.size(), ": every image is still seen once an epoch, in the same batches"));
   run.net.set_batches_tracked(read_net(run, folder, "", run.sgd.parameters(), run.buffers, same_ranks));
   if (state.value("ema_started", false) && run.ema) {
     std::vector<at::Tensor> averages;
@@ -247,10 +254,14 @@ std::string choose(const std::string& path) {
 
 }  // namespace
 
+void TensorFile::clear() { bytes_.clear(); }
+
 void TensorFile::add(const std::string& name, const at::Tensor& tensor) {
-  const at::Tensor host = at::empty(tensor.sizes(), tensor.options().device(at::kCPU).requires_grad(false));
+  at::Tensor& host = kept_[name];
+  if (!host.defined() || host.sizes() != tensor.sizes() || host.scalar_type() != tensor.scalar_type())
+    host = at::empty(tensor.sizes(),
+                     at::TensorOptions(at::kCPU).dtype(tensor.scalar_type()).pinned_memory(tensor.is_cuda()));
   host.copy_(tensor.detach());
-  kept_.push_back(host);
   const char* dtype = host.scalar_type() == at::kFloat ? "F32" : host.scalar_type() == at::kDouble ? "F64" : "I64";
   bytes_[name] = {dtype, host.sizes().vec(), {static_cast<const std::byte*>(host.const_data_ptr()), host.nbytes()}};
 }
@@ -261,24 +272,31 @@ std::uint64_t TensorFile::bytes() const {
   return sum;
 }
 
-void TensorFile::write(const std::string& path) const { write_safetensors(path, bytes_, {{"format", "pt"}}); }
+std::uint32_t TensorFile::write(const std::string& path) const {
+  return write_safetensors(path, bytes_, {{"format", "pt"}});
+}
 
 std::uint64_t CheckpointCopy::bytes() const {
   return weights.bytes() + average.bytes() + momentum.bytes() + ranks.bytes() + state.size();
 }
 
-void CheckpointCopy::write(const std::string& folder) const {
-  weights.write(folder + "/weights.safetensors");
-  if (!average.empty()) average.write(folder + "/ema.safetensors");
-  if (!momentum.empty()) momentum.write(folder + "/optimizer.safetensors");
-  if (!ranks.empty()) ranks.write(folder + "/ranks.safetensors");
+WrittenFiles CheckpointCopy::write(const std::string& folder) const {
+  WrittenFiles written;
+  const auto write = [&](const std::string& file_name, const TensorFile& file) {
+    if (!file.empty()) written[file_name] = file.write(folder + "/" + file_name);
+  };
+  write("weights.safetensors", weights);
+  write("ema.safetensors", average);
+  write("optimizer.safetensors", momentum);
+  write("ranks.safetensors", ranks);
   write_file_atomically(folder + "/state.json", state);
+  written["state.json"] = crc32c(std::as_bytes(std::span(state)));
+  return written;
 }
 
-std::optional<CheckpointCopy> copy_for_checkpoint(Run& run, const std::string& data_fingerprint) {
+void copy_for_checkpoint(Run& run, const std::string& data_fingerprint, CheckpointCopy* copy) {
   const auto buffers = gather_buffers(run);
-  if (run.ranks.rank() != 0) return std::nullopt;
-  return make_copy(run, buffers, data_fingerprint);
+  if (copy) make_copy(run, buffers, data_fingerprint, *copy);
 }
 
 void load_checkpoint(const std::string& load_path, Run& run, const std::string& data_fingerprint) {
@@ -292,7 +310,22 @@ void load_checkpoint(const std::string& load_path, Run& run, const std::string& 
   if (!refusal.empty()) throw AgreedError(refusal);
   folder = gather_texts(folder)[0];
   agree([&] { read_checkpoint(folder, run, data_fingerprint); });
+  run.loaded_from = folder;
   log_info(str("loaded ", folder, ": epoch ", run.now.epoch, ", batch ", run.now.batch));
+}
+
+void load_weights(const std::string& folder, Run& run, const std::string& data_fingerprint) {
+  const Progress now = run.now;
+  const Run::Seconds seconds = run.seconds;
+  const bool evaluation_due = run.evaluation_due;
+  const std::string chosen = gather_texts(folder)[0];
+  agree([&] {
+    if (const std::string fault = fault_of_checkpoint(chosen); !fault.empty()) throw Error(str(chosen, ": ", fault));
+    read_checkpoint(chosen, run, data_fingerprint);
+  });
+  run.now = now;
+  run.seconds = seconds;
+  run.evaluation_due = evaluation_due;
 }
 
 }  // namespace mosaic

@@ -3,10 +3,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "train/checkpoint_files.h"
 #include "train/run.h"
 #include "weights/safetensors.h"
 
@@ -22,18 +22,21 @@ namespace mosaic {
 ///   MANIFEST.json          sizes and checksums of all of them: checkpoint_files.h
 /// `latest` beside it is a link to the newest one. Random numbers need no state: they are functions of seed and progress.
 
-/// Tensors on the host with their names.
+/// Copies of tensors on the host with their names. Memory is kept and used again: that of a new copy costs more than copying.
 class TensorFile {
  public:
-  /// Takes a copy.
+  /// Empty again; the memory stays.
+  void clear();
+  /// Takes a copy, from a GPU into pinned memory.
   void add(const std::string& name, const at::Tensor& tensor);
   bool empty() const { return bytes_.empty(); }
   std::uint64_t bytes() const;
+  /// @return CRC-32C of the file
   /// @throws Error naming the path and the system's reason
-  void write(const std::string& path) const;
+  std::uint32_t write(const std::string& path) const;
 
  private:
-  std::vector<at::Tensor> kept_;
+  std::map<std::string, at::Tensor> kept_;  // of this copy and of earlier ones
   std::map<std::string, TensorBytes> bytes_;
 };
 
@@ -45,17 +48,21 @@ struct CheckpointCopy {
 
   std::uint64_t bytes() const;
   /// All files but MANIFEST.json, each synced, into `folder`, which is there and empty.
-  void write(const std::string& folder) const;
+  WrittenFiles write(const std::string& folder) const;
 };
 
 /// Collective: buffers are gathered.
 /// @param data_fingerprint  of the training shards
-/// @return on rank 0; nothing on the others
-std::optional<CheckpointCopy> copy_for_checkpoint(Run& run, const std::string& data_fingerprint);
+/// @param copy              on rank 0, where the copy goes; nullptr on the others
+void copy_for_checkpoint(Run& run, const std::string& data_fingerprint, CheckpointCopy* copy);
 
 /// Take over all that the newest whole checkpoint under `path` holds (find_checkpoint). Collective: rank 0 chooses, each rank reads by itself.
 /// @param path  a checkpoint, or a folder of checkpoints
 /// @throws Error naming file, tensor, what was found and what was expected; `run` is unusable then
 void load_checkpoint(const std::string& path, Run& run, const std::string& data_fingerprint);
+
+/// Take over weights, momentum and averages of the checkpoint `folder`, but not its place: the run goes on where it is. Collective.
+/// @param folder  rank 0's word counts
+void load_weights(const std::string& folder, Run& run, const std::string& data_fingerprint);
 
 }  // namespace mosaic

@@ -64,7 +64,7 @@ std::string check_against_manifest(const std::string& folder) {
     return str(kManifest, ": expected it to list weights.safetensors and state.json");
   for (const auto& [name, entry] : files.items()) {
     if (name.find('/') != std::string::npos) return str(kManifest, ": got the file name ", name);
-    const auto bytes = read_file(folder + "/" + name);
+    const auto bytes = read_from_disk(folder + "/" + name);
     if (const std::uint64_t size = entry.at("size"); bytes.size() != size)
       return str(name, ": got ", bytes.size(), " bytes, expected ", size);
     const std::string crc = hexadecimal(crc32c(bytes)), expected = entry.at("crc32c");
@@ -90,17 +90,12 @@ bool swap_folders(const std::string& a, const std::string& b) {
 
 std::string checkpoint_name(const Progress& now) { return str("ep", now.epoch, "-ba", now.batch); }
 
-void write_manifest(const std::string& folder) {
-  std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().string());
-  std::sort(names.begin(), names.end());
-  nlohmann::ordered_json files;
-  for (const std::string& name : names) {
-    const auto bytes = read_from_disk(folder + "/" + name);
-    files[name] = {{"size", bytes.size()}, {"crc32c", hexadecimal(crc32c(bytes))}};
-  }
+void write_manifest(const std::string& folder, const WrittenFiles& files) {
+  nlohmann::ordered_json list;
+  for (const auto& [name, crc] : files)
+    list[name] = {{"size", fs::file_size(folder + "/" + name)}, {"crc32c", hexadecimal(crc)}};
   write_file_atomically(folder + "/" + kManifest,
-                        nlohmann::ordered_json{{"format_version", kFormatVersion}, {"files", files}}.dump(2) + "\n");
+                        nlohmann::ordered_json{{"format_version", kFormatVersion}, {"files", list}}.dump(2) + "\n");
 }
 
 std::string fault_of_checkpoint(const std::string& folder) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,12 +15,15 @@ namespace mosaic {
 /// "ep10-ba6250": epochs and batches done.
 std::string checkpoint_name(const Progress& now);
 
-/// Write MANIFEST.json for the files that lie in `folder`, read back from the disk.
+/// File name and CRC-32C of what was to be written to it.
+using WrittenFiles = std::map<std::string, std::uint32_t>;
+
+/// Write MANIFEST.json for `files`, which lie in `folder`.
 /// @throws Error naming the path and the system's reason
-void write_manifest(const std::string& folder);
+void write_manifest(const std::string& folder, const WrittenFiles& files);
 
 /// What keeps `folder` from being a whole checkpoint: "weights.safetensors: CRC-32C: got 1f2e3d4c, expected 0a1b2c3d"; "" if nothing does.
-/// Reads every byte of it.
+/// Reads every byte of it, from the disk where the system can be asked to forget what it holds in memory.
 std::string fault_of_checkpoint(const std::string& folder);
 
 /// Rename `temporary`, a whole checkpoint, to `path`, and let `latest` beside it point there. At every moment, also after a power cut, a

@@ -1,5 +1,7 @@
 #include "train/checkpoint_store.h"
 
+#include <sys/statvfs.h>
+
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -7,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "comm/mpi_session.h"
 #include "train/checkpoint.h"
@@ -36,13 +39,17 @@ struct PartialFolder {
   }
 };
 
-/// @throws Error if the file system has too little room for `bytes`; one that does not tell is tried
+/// @throws Error if the file system has too little room for `bytes`, or for the names of a checkpoint; one that does not tell is tried
 void check_room(const std::string& folder, std::uint64_t bytes) {
-  std::error_code ignored;
-  const fs::space_info space = fs::space(folder, ignored);
-  if (!ignored && space.available < bytes)
-    throw Error(
-        str(folder, ": a checkpoint needs ", bytes, " bytes, and the file system has ", space.available, " free"));
+  constexpr std::uint64_t kFiles = 16;  // more than a checkpoint has, with its temporary ones
+  struct statvfs info {};
+  if (::statvfs(folder.c_str(), &info) != 0) return;
+  const std::uint64_t available = std::uint64_t{info.f_bavail} * info.f_frsize;
+  if (available < bytes)
+    throw Error(str(folder, ": a checkpoint needs ", bytes, " bytes, and the file system has ", available, " free"));
+  if (info.f_files > 0 && info.f_favail < kFiles)  // those that count no files say 0 of 0
+    throw Error(str(folder, ": a checkpoint needs ", kFiles, " files, and the file system has room for ", info.f_favail,
+                    " more (inodes): remove some"));
 }
 
 void write_checkpoint(const CheckpointCopy& copy, const std::string& folder) {
@@ -53,13 +60,12 @@ void write_checkpoint(const CheckpointCopy& copy, const std::string& folder) {
     check_room(folder, copy.bytes());
     const PartialFolder partial{temporary};
     fs::create_directory(temporary);
-    copy.write(temporary);
-    write_manifest(temporary);
+    write_manifest(temporary, copy.write(temporary));
     if (const std::string fault = fault_of_checkpoint(temporary); !fault.empty())
       throw Error(str(temporary, ": what was read back is not what was written: ", fault));
     publish_checkpoint(temporary, path);
   } catch (const fs::filesystem_error& e) {
-    throw Error(str("cannot save the checkpoint ", path, ": ", e.code().message()));
+    throw SystemError(str("cannot save the checkpoint ", path, ": ", e.code().message()), e.code().value());
   }
 }
 
@@ -68,18 +74,19 @@ void write_checkpoint(const CheckpointCopy& copy, const std::string& folder) {
 struct CheckpointStore::Writer {
   std::string folder;
   int keep;
+  CheckpointCopy copy;  // the thread's while it runs
   std::thread thread;
   std::string failure;             // of the last write; "": none. Read after the thread has been joined
   std::vector<std::string> paths;  // likewise
 
-  void start(CheckpointCopy copy) {
+  void start() {
     failure.clear();
-    thread = std::thread([this, copy = std::move(copy)] {
+    thread = std::thread([this] {
       const Clock::time_point begin = Clock::now();
       const std::string path = folder + "/" + copy.name;
       std::erase(paths, path);
       try {
-        write_checkpoint(copy, folder);
+        with_retries("saving " + path, [&] { write_checkpoint(copy, folder); });
       } catch (const std::exception& e) {  // told by the thread that waits for this one
         failure = e.what();
         std::error_code ignored;
@@ -122,9 +129,17 @@ void CheckpointStore::save(Run& run) {
     writer_->join();
     if (!writer_->failure.empty()) log_warning("the last checkpoint could not be saved: " + writer_->failure);
   }
-  std::optional<CheckpointCopy> copy = copy_for_checkpoint(run, data_fingerprint_);
-  if (copy) writer_->start(std::move(*copy));
+  copy_for_checkpoint(run, data_fingerprint_, writer_ ? &writer_->copy : nullptr);
+  if (writer_) writer_->start();
   stalled_ += seconds_since(begin);
+}
+
+std::string CheckpointStore::newest() {
+  if (!writer_) return "";
+  writer_->join();
+  if (!writer_->failure.empty()) log_warning("the last checkpoint could not be saved: " + writer_->failure);
+  writer_->failure.clear();
+  return writer_->paths.empty() ? "" : writer_->paths.back();
 }
 
 void CheckpointStore::wait() {

@@ -29,6 +29,9 @@ class CheckpointStore {
   /// @throws AgreedError (kExitCrash) if that failed
   void wait();
 
+  /// The newest one that is on disk, once what is being written is; "" if there is none, and on all ranks but rank 0. Not collective.
+  std::string newest();
+
   /// Seconds that the run stood still for its checkpoints: copying, and waiting for an earlier write.
   double stalled_seconds() const { return stalled_; }
   /// Those that this run has written and not removed, oldest first, on rank 0; call after `wait`.

@@ -51,11 +51,13 @@ std::unique_ptr<Data> open_data(const Config& config, int threads) {
   if (train->class_names() != eval->class_names())
     throw Error(str("eval_dataset.path: the classes of ", config.eval_dataset.path, " (val) are not those of ",
                     config.train_dataset.path, " (train): expected the same names in the same order"));
-  return std::unique_ptr<Data>(
+  auto data = std::unique_ptr<Data>(
       new Data{.train_shards = train,
                .eval_shards = eval,
                .train_loader = {train, View(config.train_dataset, config.algorithms.randaugment, config.seed), threads},
                .eval_loader = {eval, View(config.eval_dataset), threads}});
+  if (config.on_bad_sample == OnBadSample::kReplace) data->train_loader.replace_bad_samples(config.bad_sample_limit);
+  return data;
 }
 
 }  // namespace mosaic

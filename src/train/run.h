@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/progress.h"
@@ -45,6 +46,8 @@ struct Run {
     double train = 0;  // without evaluations
     double eval = 0;
   } seconds;
+  bool evaluation_due = false;     // at `now`, which a stop has cut short or left to the next start
+  std::string loaded_from;         // the checkpoint that it began with; "" without
   std::int64_t skipped_steps = 0;  // of this process: gradients were not finite
 
   std::unique_ptr<StepDraws> draws = std::make_unique<KeyedStepDraws>();

@@ -1,5 +1,6 @@
 #include "train/stop_requests.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -42,6 +43,13 @@ std::optional<double> slurm_job_end() {
   const double seconds = text ? std::strtod(text, &end) : 0;
   if (!text || end == text || *end != '\0' || seconds <= 0) return std::nullopt;
   return seconds;
+}
+
+std::optional<double> job_end(std::optional<double> time_limit) {
+  static const double start = static_cast<double>(std::time(nullptr));  // to a second or two: the first call is early
+  const std::optional<double> slurm = slurm_job_end();
+  if (!time_limit) return slurm;
+  return slurm ? std::min(*slurm, start + *time_limit) : start + *time_limit;
 }
 
 }  // namespace mosaic

@@ -40,4 +40,7 @@ class StopRequests {
 /// When Slurm will end this job (SLURM_JOB_END_TIME, of Slurm 22.05 and later), in seconds since 1970.
 std::optional<double> slurm_job_end();
 
+/// The earlier one of what Slurm says and `time_limit` seconds after the process has started.
+std::optional<double> job_end(std::optional<double> time_limit);
+
 }  // namespace mosaic

@@ -1,22 +1,23 @@
 #include "train/summary.h"
 
-#include <ATen/ATen.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
+#include "base/file.h"
+#include "comm/mpi_session.h"
+#include "train/gather_numbers.h"
+
 namespace mosaic {
 namespace {
 
-/// One number of every rank, in their order.
-std::vector<double> gather(Run& run, double mine) {
-  const at::Tensor all = at::zeros({run.ranks.size()}, at::TensorOptions(run.net.device()).dtype(at::kDouble));
-  all[run.ranks.rank()] = mine;
-  run.ranks.all_reduce_sum(buffer_of(all));
-  const at::Tensor on_host = all.cpu();
-  const double* first = on_host.const_data_ptr<double>();
-  return {first, first + run.ranks.size()};
+/// The largest of all ranks' numbers.
+double largest(Run& run, double mine) {
+  double most = mine;
+  for (const auto& numbers : gather_numbers(run, {mine})) most = std::max(most, numbers[0]);
+  return most;
 }
 
 double peak_memory_bytes() {
@@ -27,10 +28,26 @@ double peak_memory_bytes() {
 
 }  // namespace
 
+bool summary_says_done(const std::string& log_folder, const Progress& now) {
+  std::string answer;
+  try {
+    const auto bytes = read_file(log_folder + "/summary.json");
+    const char* text = reinterpret_cast<const char*>(bytes.data());
+    const auto summary = nlohmann::json::parse(text, text + bytes.size(), nullptr, false);
+    if (summary.is_object() && summary.value("exit_reason", "") == "done" &&
+        summary.value("batches", std::int64_t{-1}) == now.batch)
+      answer = "done";
+  } catch (const Error&) {  // there is none
+  }
+  return gather_texts(answer)[0] == "done";
+}
+
 std::string summary_json(Run& run, const TrainResult& result, const std::string& exit_reason) {
-  const auto memory = gather(run, peak_memory_bytes());
-  const auto waits = gather(run, result.data_wait_seconds);
-  const double longest_wait = *std::max_element(waits.begin(), waits.end());
+  const double memory = largest(run, peak_memory_bytes());
+  const double longest_wait = largest(run, result.data_wait_seconds);
+  double replaced = 0;
+  for (const auto& numbers : gather_numbers(run, {static_cast<double>(result.replaced_samples)}))
+    replaced += numbers[0];
   const auto per_second = [](double count, double seconds) { return seconds > 0 ? count / seconds : 0; };
   const nlohmann::ordered_json summary = {
       {"run_name", run.config.run_name},
@@ -54,7 +71,9 @@ std::string summary_json(Run& run, const TrainResult& result, const std::string&
         {"eval_of_all_starts", run.seconds.eval}}},
       {"images_per_second", per_second(static_cast<double>(result.samples_trained), result.train_seconds)},
       {"data_wait_share", result.train_seconds > 0 ? longest_wait / result.train_seconds : 0},
-      {"peak_memory_bytes", *std::max_element(memory.begin(), memory.end())},
+      {"peak_memory_bytes", memory},
+      {"replaced_samples", static_cast<std::int64_t>(replaced)},
+      {"rollbacks", result.rollbacks},
       {"checkpoints", result.checkpoints},
   };
   return summary.dump(2);

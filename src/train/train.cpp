@@ -1,17 +1,23 @@
 #include "train/train.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "batch/resize_schedule.h"
 #include "batch/sampler.h"
+#include "comm/activity.h"
 #include "comm/mpi_session.h"
 #include "device/gpu.h"
 #include "report/progress_bar.h"
+#include "train/checkpoint.h"
 #include "train/checkpoint_files.h"
 #include "train/checkpoint_store.h"
+#include "train/gather_numbers.h"
+#include "train/slow_ranks.h"
 #include "train/stop_requests.h"
 #include "train/throughput.h"
 #include "train/train_step.h"
@@ -38,15 +44,16 @@ std::string decimals(const char* format, double value) {
 /// A training run in progress: `train` below, in pieces.
 class Trainer {
  public:
-  Trainer(Run& run, Data& data, RunLog* log)
+  Trainer(Run& run, Data& data, RunLog* log, const std::vector<std::string>& hosts)
       : run_(run),
         data_(data),
         log_(log),
+        hosts_(hosts),
         store_(run, run.config.save_folder, run.config.save_num_checkpoints_to_keep, data.train_shards->fingerprint()),
-        stop_requests_(log ? log->folder() : "", slurm_job_end(), run.config.stop_margin) {}
+        stop_requests_(log ? log->folder() : "", job_end(run.config.time_limit), run.config.stop_margin) {}
 
   TrainResult run_all() {
-    if (run_.config.initial_evaluation || !run_.config.is_train) run_evaluation();
+    if (run_.config.initial_evaluation || !run_.config.is_train || run_.evaluation_due) run_evaluation();
     if (!run_.config.is_train) return finish();
     while (!is_over(run_) && !result_.stopped) train_epoch();
     if (evaluated_at_ != run_.now.batch && !result_.stopped) run_evaluation();
@@ -93,12 +100,17 @@ class Trainer {
 
   void train_batch(ProgressBar& bar) {
     const Config& config = run_.config;
+    begin_phase(Phase::kStep);
+    post_place(run_.now.batch, run_.now.batch_in_epoch);
     const Stopwatch watch;
-    const double waited_before = data_.train_loader.waited_seconds();
-    const HostBatch host = data_.train_loader.next();
-    result_.data_wait_seconds += data_.train_loader.waited_seconds() - waited_before;
+    const double exchange_before = seconds_in_collectives();
+    const HostBatch host = next_train_batch();
+    const double data_seconds = watch.seconds();
+    result_.data_wait_seconds += data_seconds;
     const StepResult step =
         train_step(run_, to_device(host, run_.net.device(), run_.net.type()), stop_requests_.poll());
+    const double exchange_seconds = seconds_in_collectives() - exchange_before;
+    const double compute_seconds = watch.seconds() - data_seconds - exchange_seconds;
     check_finite(step);
 
     const Progress before = run_.now;
@@ -106,6 +118,9 @@ class Trainer {
     result_.samples_trained += config.train_dataset.batch_size;
     add_train_seconds(watch.seconds());
     throughput_.add(run_.now.sample, run_.seconds.train);
+    if (const auto mean =
+            step_clock_.add({.data = data_seconds, .exchange = exchange_seconds, .compute = compute_seconds}))
+      log_ranks(*mean);
     if (log_) log_batch(before, step);
     bar.update(run_.now.batch_in_epoch, "loss/train/total=" + decimals("%.4f", step.loss));
 
@@ -114,10 +129,19 @@ class Trainer {
     if (config.save_interval.unit == TimeUnit::kBatch || config.max_duration.unit == TimeUnit::kBatch)
       save_if_due(before);
     if (step.requests.save || step.requests.stop) save();
-    if (step.requests.stop && !is_over(run_)) {
-      result_.stopped = true;
-      if (!stop_requests_.reason().empty()) log_warning("asked to stop: " + stop_requests_.reason());
-    }
+    if (step.requests.stop && !is_over(run_)) stop();
+  }
+
+  HostBatch next_train_batch() {
+    const WaitingForData posted;
+    return data_.train_loader.next();
+  }
+
+  /// Save, and leave it to the next start to go on. On all ranks.
+  void stop() {
+    save();
+    if (!result_.stopped && !stop_requests_.reason().empty()) log_warning("asked to stop: " + stop_requests_.reason());
+    result_.stopped = true;
   }
 
   /// Called on all ranks with the same result, before the step counts.
@@ -131,11 +155,49 @@ class Trainer {
       throw AgreedError(
           what + ". Lower optimizer.lr or lengthen scheduler.t_warmup; on_nonfinite=skip goes on without such steps",
           kExitCrash);
+    if (run_.config.on_nonfinite == OnNonfinite::kRollback) return roll_back(what);
     if (nonfinite_steps_ > run_.config.nonfinite_limit)
       throw AgreedError(str(what, ", for the ", nonfinite_steps_, "th time in a row; nonfinite_limit is ",
                             run_.config.nonfinite_limit),
                         kExitCrash);
-    log_warning(what);
+    warn_for_all(what);
+  }
+
+  /// What all ranks know is said by one.
+  void warn_for_all(const std::string& what) const {
+    if (run_.ranks.rank() == 0) log_warning(what);
+  }
+
+  /// Weights, momentum and averages as in the last checkpoint; the data go on behind the batch that diverged, so that the images which have
+  /// led there are left out, as in arXiv:2204.02311, section 5.1.
+  void roll_back(const std::string& what) {
+    std::string checkpoint = store_.newest();
+    if (checkpoint.empty()) checkpoint = run_.loaded_from;
+    checkpoint = gather_texts(checkpoint)[0];
+    if (checkpoint.empty())
+      throw AgreedError(what + ". on_nonfinite is rollback, but there is no checkpoint yet to go back to", kExitCrash);
+    if (++result_.rollbacks > run_.config.nonfinite_limit)
+      throw AgreedError(
+          str(what, ". It was rolled back ", run_.config.nonfinite_limit, " times, and nonfinite_limit allows no more"),
+          kExitCrash);
+    load_weights(checkpoint, run_, data_.train_shards->fingerprint());
+    warn_for_all(str(what, ". Rolled back to the weights of ", checkpoint, "; the run goes on with the next batch"));
+  }
+
+  /// Where the time of the last steps went, rank by rank. Collective.
+  void log_ranks(const StepSeconds& mean) {
+    std::vector<StepSeconds> ranks;
+    for (const auto& n : gather_numbers(run_, {mean.data, mean.exchange, mean.compute}))
+      ranks.push_back({.data = n[0], .exchange = n[1], .compute = n[2]});
+    if (!log_) return;
+    std::vector<double> data, exchange, compute;
+    for (const StepSeconds& rank : ranks) {
+      data.push_back(rank.data);
+      exchange.push_back(rank.exchange);
+      compute.push_back(rank.compute);
+    }
+    log_->write_ranks(run_.now.batch, {{"data", data}, {"exchange", exchange}, {"compute", compute}});
+    for (const std::string& sentence : slow_ranks(ranks, hosts_)) log_warning(sentence);
   }
 
   void log_batch(const Progress& before, const StepResult& step) {
@@ -176,29 +238,58 @@ class Trainer {
             {"time/total", (run_.seconds.train + run_.seconds.eval) / kSecondsPerHour}};
   }
 
+  /// On all ranks alike: a request of any of them, between two batches of an evaluation.
+  bool is_asked_to_stop() {
+    const Requests mine = stop_requests_.poll();
+    save_after_evaluation_ = save_after_evaluation_ || mine.save;
+    const auto asked = gather_numbers(run_, {mine.stop ? 1.0 : 0.0});
+    return std::any_of(asked.begin(), asked.end(), [](const auto& rank) { return rank[0] != 0; });
+  }
+
   void run_evaluation() {
+    begin_phase(Phase::kEvaluation);
     const Stopwatch watch;
     const EvalEpoch epoch{data_.eval_shards->size(), run_.config.eval_dataset.batch_size, run_.ranks.size()};
     data_.eval_loader.start(eval_plan(epoch.samples, epoch.global_batch, run_.ranks.rank(), run_.ranks.size()));
-    std::int64_t done = 0;
+    // All ranks ask one another as often as the one with the most batches needs.
+    const std::int64_t rounds = run_.config.is_train ? epoch.batches(0) : 0;
+    std::int64_t done = 0, round = 0;
+    bool cut_short = false;
     char label[64];
     // Labelled with the epoch that it follows, as the training bar; the one before training with the first.
     std::snprintf(label, sizeof label, "%-15s Epoch %3lld:", "eval",
                   static_cast<long long>(std::max<std::int64_t>(run_.now.epoch - 1, 0)));
     {
       ProgressBar bar(label, epoch.batches(run_.ranks.rank()), 0, log_ && run_.config.loggers.progress_bar);
-      result_.last_eval = evaluate(run_, [&]() -> std::optional<Batch> {
-        const HostBatch host = data_.eval_loader.next();
-        if (!host) return std::nullopt;
-        bar.update(done++, "");
-        return to_device(host, run_.net.device(), run_.net.type());
+      const EvalResult result = evaluate(run_, [&]() -> std::optional<Batch> {
+        if (round < rounds) cut_short = is_asked_to_stop();
+        ++round;
+        HostBatch host;
+        if (!cut_short) {
+          const WaitingForData posted;
+          host = data_.eval_loader.next();
+        }
+        if (host) {
+          bar.update(done++, "");
+          return to_device(host, run_.net.device(), run_.net.type());
+        }
+        for (; !cut_short && round < rounds; ++round) cut_short = is_asked_to_stop();
+        return std::nullopt;
       });
+      if (cut_short) {
+        run_.evaluation_due = true;
+        return stop();
+      }
+      result_.last_eval = result;
+      run_.evaluation_due = false;
       bar.update(done, "metrics/eval/MulticlassAccuracy=" + decimals("%.4f", result_.last_eval.accuracy));
     }
     run_.seconds.eval += watch.seconds();
     result_.eval_seconds += watch.seconds();
     evaluated_at_ = run_.now.batch;
     log_evaluation();
+    const bool save_asked = std::exchange(save_after_evaluation_, false);  // on rank 0, which looks for the file
+    if (run_.config.is_train && gather_numbers(run_, {save_asked ? 1.0 : 0.0})[0][0] != 0) save();
   }
 
   void log_evaluation() {
@@ -221,7 +312,10 @@ class Trainer {
 
   void save() {
     if (saved_ == checkpoint_name(run_.now)) return;
+    begin_phase(Phase::kCheckpoint);
     store_.save(run_);
+    if (run_.ranks.size() > 1)
+      run_.ranks.barrier();  // rank 0 may wait for its disk: the others then wait in this phase, too
     saved_ = checkpoint_name(run_.now);
   }
 
@@ -231,7 +325,10 @@ class Trainer {
   }
 
   TrainResult finish() {
+    begin_phase(Phase::kCheckpoint);
     store_.wait();
+    begin_phase(Phase::kEnd);
+    result_.replaced_samples = data_.train_loader.replaced();
     result_.checkpoints = store_.paths();
     result_.checkpoint_stall_seconds = store_.stalled_seconds();
     return std::move(result_);
@@ -240,12 +337,15 @@ class Trainer {
   Run& run_;
   Data& data_;
   RunLog* log_;
+  const std::vector<std::string>& hosts_;
   Throughput throughput_;
+  StepClock step_clock_;
   TrainResult result_;
   CheckpointStore store_;
   StopRequests stop_requests_;
   std::string saved_;  // name of the newest checkpoint
   std::int64_t evaluated_at_ = -1, nonfinite_steps_ = 0;
+  bool save_after_evaluation_ = false;
 };
 
 }  // namespace
@@ -261,6 +361,7 @@ bool interval_passed(const Duration& interval, const Progress& before, const Pro
 void check_start(const Run& run) {
   const Config& config = run.config;
   if (!config.is_train) return;
+  if (is_over(run) && config.autoresume) return;  // what is left is an evaluation
   if (is_over(run))
     throw Error(str("max_duration: got ", config.max_duration.text(), ", but the checkpoint has already trained ",
                     run.now.epoch, " epochs, ", run.now.batch,
@@ -268,6 +369,8 @@ void check_start(const Run& run) {
   if (!config.save_overwrite) refuse_to_overwrite(config.save_folder, run.now);
 }
 
-TrainResult train(Run& run, Data& data, RunLog* log) { return Trainer(run, data, log).run_all(); }
+TrainResult train(Run& run, Data& data, RunLog* log, const std::vector<std::string>& hosts) {
+  return Trainer(run, data, log, hosts).run_all();
+}
 
 }  // namespace mosaic

@@ -25,9 +25,11 @@ struct TrainResult {
   std::vector<std::string> checkpoints;        // written by this run and still there
   double checkpoint_stall_seconds = 0;         // of this process: copying states, waiting for an earlier write
   bool stopped = false;                        // asked to stop, and saved, before its end
+  std::int64_t replaced_samples = 0;           // of this rank: images that could not be read
+  std::int64_t rollbacks = 0;                  // to the last checkpoint, since a step was not finite
 };
 
-/// True if nothing is left to be trained.
+/// True if nothing is left to be trained. An evaluation may be: see Run::evaluation_due.
 bool is_over(const Run& run);
 
 /// What is to be checked of a run that shall be trained, once its checkpoint is loaded and before it leaves anything: that
@@ -37,11 +39,12 @@ void check_start(const Run& run);
 
 /// Evaluate once; then, if `is_train`, all epochs that are left, with their evaluations and checkpoints: the order of events
 /// is that of recipes sections 7.2, 7.6 and 7.8. Where any rank is asked to stop (stop_requests.h), all of them save and return after
-/// the step they are in; an evaluation is brought to its end first. Collective.
+/// the step they are in, or after the batch of an evaluation, which the next start does again. Collective.
 /// @throws Error on all ranks, the weights being those before the step, if loss or gradients are not finite and on_nonfinite is `stop`, or
 /// have not been for nonfinite_limit steps in a row
-/// @param log  rank 0's; nullptr on the others
-TrainResult train(Run& run, Data& data, RunLog* log);
+/// @param log    rank 0's; nullptr on the others
+/// @param hosts  of the ranks, in their order: for messages
+TrainResult train(Run& run, Data& data, RunLog* log, const std::vector<std::string>& hosts);
 
 /// True if `interval` lies between `before` and `after`: a multiple of it was passed.
 bool interval_passed(const Duration& interval, const Progress& before, const Progress& after);

@@ -125,8 +125,9 @@ StepResult train_step(Run& run, const Batch& batch, const Requests& requests) {
     update();
   else
     result.skipped = true;
+  // Gradients that overflow at a large scale are nothing special: it is halved. Those that do so at a small one are not its fault.
+  result.finite = finite || (run.scaler && run.scaler->scale() > 1);
   if (run.scaler) run.scaler->update(finite);
-  result.finite = finite || run.scaler;
   if (!result.finite) run.buffers.copy_(statistics);  // what made the gradients NaN is in the batch's statistics, too
   if (result.skipped) ++run.skipped_steps;
 

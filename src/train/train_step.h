@@ -19,8 +19,9 @@ struct StepResult {
   std::int64_t side = 0;  // width in pixels of what the net saw
   bool sam_step = false;  // two passes
   bool skipped = false;   // no update: gradients were not finite, or a pass of SAM was of no use
-  bool finite = true;     // loss and gradients; without a scaler, for which gradients that overflow are nothing special
-  Requests requests;      // of any rank
+  bool finite =
+      true;  // loss and gradients; also where they overflow under a gradient scale above 1, which is halved then
+  Requests requests;  // of any rank
 };
 
 /// One optimizer step on this rank's part of the global batch, in the order in which the data flows: ColOut, resizing; per pass

@@ -6,6 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "base/file.h"
 
@@ -95,8 +96,8 @@ const TensorBytes& SafetensorsFile::get(const std::string& name) const {
   return found->second;
 }
 
-void write_safetensors(const std::string& path, const std::map<std::string, TensorBytes>& tensors,
-                       const std::map<std::string, std::string>& metadata) {
+std::uint32_t write_safetensors(const std::string& path, const std::map<std::string, TensorBytes>& tensors,
+                                const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   // Widest elements first: then every tensor begins at a multiple of its element size, and the data has no gaps, as the
@@ -118,10 +119,16 @@ void write_safetensors(const std::string& path, const std::map<std::string, Tens
   const std::uint64_t size = text.size();
 
   const FileDescriptor file = open_to_write(path);
-  write_all(file, std::as_bytes(std::span(&size, 1)), path);
-  write_all(file, std::as_bytes(std::span(text)), path);
-  for (const auto* entry : order) write_all(file, entry->second.bytes, path);
+  std::uint32_t crc = 0;
+  const auto write = [&](std::span<const std::byte> bytes) {
+    crc = crc32c(bytes, crc);
+    write_all(file, bytes, path);
+  };
+  write(std::as_bytes(std::span(&size, 1)));
+  write(std::as_bytes(std::span(text)));
+  for (const auto* entry : order) write(entry->second.bytes);
   sync(file, path);
+  return crc;
 }
 
 }  // namespace mosaic

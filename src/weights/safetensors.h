@@ -46,8 +46,9 @@ class SafetensorsFile {
 
 /// Write `tensors` to `path`, each at a multiple of its element size, and sync the file. Same input, same
 /// bytes.
+/// @return CRC-32C of what was to be written, all of it, as it was in memory
 /// @throws Error naming the path and the system's reason
-void write_safetensors(const std::string& path, const std::map<std::string, TensorBytes>& tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+std::uint32_t write_safetensors(const std::string& path, const std::map<std::string, TensorBytes>& tensors,
+                                const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace mosaic

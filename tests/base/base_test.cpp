@@ -79,6 +79,33 @@ TEST_CASE("a file is replaced whole or not at all", "[base]") {
   CHECK(test::message_of([&] { read_file(folder / "b"); }) == folder / "b: cannot open: No such file or directory");
 }
 
+TEST_CASE("what may pass by itself is tried four times, with growing pauses, all else once", "[base]") {
+  const auto tries = [](int code, int failures) {
+    int calls = 0;
+    test::message_of([&] {
+      with_retries("a test", [&] {
+        if (++calls <= failures) throw SystemError("it failed", code);
+      });
+    });
+    return calls;
+  };
+  CHECK(tries(EIO, 0) == 1);
+  CHECK(tries(EIO, 1) == 2);
+  CHECK(tries(ESTALE, 100) == 4);
+  CHECK(tries(ENOSPC, 100) == 1);
+  CHECK(tries(ENOENT, 100) == 1);
+}
+
+TEST_CASE("what is not there says so with the number of its error", "[base]") {
+  try {
+    open_to_read("/nowhere/x");
+    FAIL("it was there");
+  } catch (const SystemError& e) {
+    CHECK(e.code() == ENOENT);
+    CHECK(std::string(e.what()) == "/nowhere/x: cannot open: No such file or directory");
+  }
+}
+
 TEST_CASE("a rank has at least one core, and ranks that are bound to nothing share", "[base]") {
   CHECK(usable_cores() >= 1);
   CHECK(cores_of_rank(1) == usable_cores());

@@ -1,9 +1,11 @@
 #include "batch/loader.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/error.h"
 #include "base/random.h"
+#include "batch/sampler.h"
 #include "catch.h"
 #include "shards/shard_writer.h"
 #include "support.h"
@@ -11,10 +13,10 @@
 namespace mosaic {
 namespace {
 
-/// 40 images of noise in sizes from 20 to 59 pixels, labels 0 to 3, in two shards; `broken`: one that claims to be a JPEG.
+/// 40 images of noise in sizes from 20 to 59 pixels, labels 0 to 3, in two shards; `broken`: those that claim to be JPEGs.
 class SmallSet {
  public:
-  explicit SmallSet(std::int64_t broken = -1) {
+  explicit SmallSet(std::int64_t broken = -1, std::int64_t broken_too = -1) {
     std::vector<std::string> parts;
     for (int shard = 0; shard < 2; ++shard) {
       ShardWriter writer("train", shard, {"a", "b", "c", "d"});
@@ -22,7 +24,7 @@ class SmallSet {
         KeyedRandom random{static_cast<std::uint64_t>(i)};
         std::vector<std::byte> pixels(static_cast<std::size_t>((20 + i) * (59 - i) * 3));
         for (std::byte& b : pixels) b = static_cast<std::byte>(random());
-        const StoredKind kind = i == broken ? StoredKind::kJpegFile : StoredKind::kPixels;
+        const StoredKind kind = i == broken || i == broken_too ? StoredKind::kJpegFile : StoredKind::kPixels;
         writer.add({kind, static_cast<int>(20 + i), static_cast<int>(59 - i), pixels}, static_cast<std::int32_t>(i % 4),
                    str("x/", i));
       }
@@ -86,6 +88,57 @@ TEST_CASE("one, two and four ranks see the same pixels of each sample", "[batch]
   CHECK(seen[0].size() == 40);
   CHECK(seen[1] == seen[0]);
   CHECK(seen[2] == seen[0]);
+}
+
+TEST_CASE("an image that is of no use is replaced by the one behind it, by any number of threads and ranks",
+          "[batch]") {
+  const SmallSet whole, broken(13);
+  Loader reference(whole.shards, train_view(), 1);
+  BatchPlan plan = train_plan(40, 8, 0, 1, 0, 0);
+  BatchPlan expected_plan = plan;
+  std::replace(expected_plan.samples.begin(), expected_plan.samples.end(), 13, 14);
+  const auto expected = read_all(reference, expected_plan);
+  for (const int threads : {1, 4}) {
+    Loader loader(broken.shards, train_view(), threads);
+    loader.replace_bad_samples(1);
+    const auto batches = read_all(loader, plan);
+    REQUIRE(batches.size() == expected.size());
+    for (std::size_t i = 0; i < batches.size(); ++i) CHECK(same(batches[i], expected[i]));
+    read_all(loader, plan);
+    CHECK(loader.replaced() == 1);  // the same image in another epoch is no other one
+  }
+}
+
+TEST_CASE("more images of no use than allowed end the run, and say which", "[batch]") {
+  const SmallSet broken(13, 30);
+  Loader loader(broken.shards, train_view(), 2);
+  loader.replace_bad_samples(1);
+  const std::string message = test::message_of([&] { read_all(loader, {.samples = {13, 30}, .batch_size = 1}); });
+  CHECK(message.ends_with(": bad_sample_limit allows 1 images to be replaced, and this is one more"));
+}
+
+TEST_CASE("a run that goes on with another number of ranks sees every image of the epoch once", "[batch]") {
+  constexpr std::int64_t kSamples = 500, kBatch = 24;
+  const auto order = shuffled(kSamples, 7);
+  const std::vector<int> ranks_in_turn = {1, 2, 3, 4, 8};
+  const TrainEpoch shape{kSamples, kBatch, 1};
+  for (const int before : ranks_in_turn)
+    for (const int after : ranks_in_turn)
+      for (const std::int64_t stop : {std::int64_t{0}, std::int64_t{1}, std::int64_t{11}, shape.batches()}) {
+        std::vector<std::int64_t> seen;
+        const auto see = [&](int ranks, std::int64_t first, std::int64_t end) {
+          for (int rank = 0; rank < ranks; ++rank) {
+            const BatchPlan plan = train_plan(kSamples, kBatch, rank, ranks, 7, first);
+            seen.insert(seen.end(), plan.samples.begin(), plan.samples.begin() + (end - first) * plan.batch_size);
+          }
+        };
+        see(before, 0, stop);
+        see(after, stop, shape.batches());
+        std::sort(seen.begin(), seen.end());
+        std::vector<std::int64_t> expected(order.begin(), order.begin() + shape.batches() * kBatch);
+        std::sort(expected.begin(), expected.end());
+        CHECK(seen == expected);
+      }
 }
 
 TEST_CASE("another epoch or seed gives other crops", "[batch]") {

@@ -217,8 +217,13 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "allow_changes: []\n"
         "stop_signals: [USR1, USR2, TERM, HUP]\n"
         "stop_margin: 120\n"
+        "time_limit: null\n"
         "on_nonfinite: stop\n"
         "nonfinite_limit: 10\n"
+        "on_bad_sample: stop\n"
+        "bad_sample_limit: 100\n"
+        "hang_limit: 300\n"
+        "hang_limit_first: 1800\n"
         "python_log_level: info\n");
 }
 

@@ -76,7 +76,7 @@ class CheckpointFaultsTest(ProgramTest):
 
     def test_a_disk_that_fails_at_a_call_costs_that_checkpoint_and_no_more(self):
         tried = 0
-        for kind in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+        for kind in (errno.ENOSPC, errno.EDQUOT):
             for at in self.places():
                 with self.subTest(errno=errno.errorcode[kind], at=at, call=self.calls[at]):
                     result = self.run_with_fault(at, kind, f"{kind}-{at}")
@@ -87,6 +87,26 @@ class CheckpointFaultsTest(ProgramTest):
                     self.assert_ended_as_the_whole_run()
                     tried += 1
         print(f"{tried} failing calls: the checkpoint before was whole, the next one was written", file=sys.stderr)
+
+    def test_a_call_that_fails_once_with_an_error_that_passes_is_tried_again_and_costs_nothing(self):
+        tried = 0
+        for at in self.places():
+            with self.subTest(at=at, call=self.calls[at]):
+                result = self.run_with_fault(at, errno.EIO, f"again-{at}")
+                self.assertEqual(result.code, job.DONE, result)
+                self.assertEqual(len(result.lines(f"{SECOND} failed and is tried again: ")), 1, result)
+                self.assertEqual(result.lines("could not be saved"), [], result)
+                self.assert_ended_as_the_whole_run()
+                tried += 1
+        print(f"EIO at {tried} of {len(self.calls)} calls: {tried} written at the second try", file=sys.stderr)
+
+    def test_a_disk_that_goes_on_failing_costs_the_checkpoint_and_no_more(self):
+        result = self.run_with_fault(self.places()[0], f"{int(errno.EIO)} for ever", "for-ever")
+        self.assertEqual(result.code, job.CRASH, result)
+        self.assertEqual(len(result.lines(f"{SECOND} failed and is tried again: ")), 3, result)
+        self.assertEqual(len(result.lines("warning: the last checkpoint could not be saved: ")), 1, result)
+        self.assertEqual(os.readlink(self.log_folder / "checkpoints/latest"), "ep0-ba2")
+        self.assertEqual(sorted(job.losses(self.log_folder)), list(range(1, 7)), "training did not go on")
 
     def test_a_write_that_takes_half_of_the_bytes_is_continued(self):
         for at in self.places("write"):

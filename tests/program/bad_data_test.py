@@ -114,6 +114,43 @@ class BadDataTest(ProgramTest):
         result = job.run(self.settings(), 4)
         self.assert_damage_is_named(result, "rank [0-3] of 4: ", self.train_shard, 13, "green/004.ppm")
 
+    def test_images_of_no_use_are_replaced_where_that_is_asked_for(self):
+        self.flip_a_byte(self.train_shard, "green/004.ppm")
+        settings = {"on_bad_sample": "replace", "max_duration": "12ba"}
+        losses = []
+        for ranks in (0, 2):
+            self.log_folder = self.folder / f"run-{ranks}"
+            result = job.run(self.settings(log_folder=self.log_folder, model__freeze_batch_norm="true", **settings), ranks)
+            self.assertEqual(result.code, job.DONE, result)
+            said = result.lines("sample 13 (train-00000.h5, image 13, green/004.ppm): CRC-32C: got ")
+            self.assertGreaterEqual(len(said), 1, result)  # once for each rank that meets it in one of three epochs
+            self.assertTrue(said[0].endswith(": sample 14 takes its place (1 of at most 100)"), said[0])
+            self.assertEqual(job.summary(self.log_folder)["replaced_samples"], len(said))
+            losses.append(job.losses(self.log_folder))
+        self.assert_close(losses[1], losses[0], 1e-5)  # any rank takes the same neighbour
+
+    def test_more_bad_images_than_allowed_end_the_run(self):
+        self.flip_a_byte(self.train_shard, "green/004.ppm")
+        self.flip_a_byte(self.train_shard, "blue/003.ppm")
+        result = job.run(self.settings(on_bad_sample="replace", bad_sample_limit=1, max_duration="12ba"))
+        self.assertEqual(result.code, job.BAD_INPUT, result)
+        self.assertEqual(len(result.lines("bad_sample_limit allows 1 images to be replaced, and this is one more")), 1, result)
+
+    def test_a_bad_image_of_the_evaluation_is_never_replaced(self):
+        self.flip_a_byte(self.val_shard, "blue/009.ppm")
+        result = job.run(self.settings(on_bad_sample="replace"))
+        self.assert_damage_is_named(result, "mosaic_resnet: ", self.val_shard, 3, "blue/009.ppm")
+
+    def test_a_shard_that_vanishes_or_is_cut_while_it_is_read_is_named(self):
+        with job.start(self.settings(max_duration="1000000ba")) as running:
+            running.wait_for("train           Epoch   1: 100%")
+            with self.train_shard.open("r+b") as shard:
+                shard.truncate(3000)
+            result = running.result()
+        self.assertEqual(result.code, job.BAD_INPUT, result)
+        self.assertEqual(len(result.lines(f"{self.train_shard}: image ")), 1, result)
+        self.assertEqual(len(result.lines("truncated since it was opened")), 1, result)
+
     def test_a_flipped_byte_is_found_in_the_evaluation_and_ends_all_ranks(self):
         self.flip_a_byte(self.val_shard, "blue/009.ppm")
         self.assert_damage_is_named(job.run(self.settings()), "mosaic_resnet: ", self.val_shard, 3, "blue/009.ppm")

@@ -165,6 +165,14 @@ eval_interval: 1000ep
     return [yaml, *(f"{key.replace('__', '.')}={value}" for key, value in changes.items())]
 
 
+SHIM = os.environ.get("MOSAIC_FAULTY_RANK", str(BIN / "tests/libfaulty_rank.so"))
+
+
+def fault(rank, **variables):
+    """The environment in which that rank meets a fault: tests/faults/faulty_rank.c."""
+    return ENVIRONMENT | {"LD_PRELOAD": SHIM, "MOSAIC_FAULT_RANK": str(rank)} | {f"MOSAIC_FAULT_{key}": str(value) for key, value in variables.items()}
+
+
 def metrics(log_folder, key):
     """{batch: value} of one metric of a run."""
     lines = [json.loads(line) for line in (pathlib.Path(log_folder) / "metrics.jsonl").read_text().splitlines()]

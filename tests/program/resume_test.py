@@ -1,9 +1,11 @@
 """k steps, a stop, and n - k steps more give the same bits as n steps."""
 
 import shutil
+import tempfile
 import time
 import unittest
 
+import images
 import job
 from program_test import ProgramTest
 
@@ -112,6 +114,44 @@ class ResumeTest(ProgramTest):
         again = self.train("again", load_path=self.whole[2] / "checkpoints/ep1-ba6", **SETTINGS)
         self.assertEqual(list(job.losses(again)), [7, 8, 9, 10])
         self.assertLess(job.losses(again)[10], job.losses(self.whole[2])[1])
+
+
+class OtherRanksTest(ProgramTest):
+    """Five batches of 24 an epoch, which 1, 2, 3, 4 and 8 ranks can share; batch norm is frozen, since it sees a rank's part of a batch."""
+
+    SETTINGS = {"max_duration": "8ba", "save_interval": "2ba", "save_num_checkpoints_to_keep": -1, "train_dataset__batch_size": 24,
+                "eval_dataset__batch_size": 24, "model__freeze_batch_norm": "true", "initial_evaluation": "false"}
+
+    @classmethod
+    def setUpClass(cls):
+        data = tempfile.TemporaryDirectory(prefix="mosaic-test-")
+        cls.addClassCleanup(data.cleanup)
+        cls.shards = images.pack(data.name, train_images=130)
+
+    def assert_goes_on(self, whole, checkpoint, ranks):
+        log_folder = self.folder / f"{ranks} ranks"
+        result = job.run(self.settings(log_folder=log_folder, load_path=f"{whole}/checkpoints/{checkpoint}", **self.SETTINGS), ranks)
+        self.assertEqual(result.code, job.DONE, result)
+        self.assertEqual(len(result.lines(f"and goes on with {ranks}: every image is still seen once an epoch, in the same batches")), 1, result)
+        rest = {batch: loss for batch, loss in job.losses(self.folder / "whole").items() if batch > int(checkpoint.rpartition("ba")[2])}
+        self.assert_close(job.losses(log_folder), rest, 1e-4)
+        return log_folder
+
+    def test_a_checkpoint_of_one_rank_goes_on_with_two_three_four_and_eight_and_back_with_the_same_batches(self):
+        whole = self.train("whole", **self.SETTINGS)
+        for ranks in (2, 3, 4, 8):
+            last = self.assert_goes_on(whole, "ep0-ba2", ranks)
+        self.assert_goes_on(last, "ep1-ba6", 1)
+
+    def test_a_resume_near_the_end_of_an_epoch_reads_the_rest_of_it_and_nothing_else(self):
+        whole = self.train("whole", **self.SETTINGS)
+        reads = self.folder / "reads"
+        result = job.run(self.settings(load_path=f"{whole}/checkpoints/ep0-ba4", **self.SETTINGS | {"max_duration": "5ba"},
+                                       allow_changes="[scheduler]"),
+                         ranks=1, env=job.fault(0, CALL="pread", NAME="/train-00000.h5", READS=reads))
+        self.assertEqual(result.code, job.DONE, result)
+        self.assertEqual(len(set(reads.read_text().split())), 24)  # one batch of 24 images, each by one read
+        self.assertEqual(len(reads.read_text().split()), 24)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """A run that is asked to stop saves once, ends with 85 on all ranks, and goes on with the same bits when it is started again."""
 
 import os
+import random
 import signal
+import sys
 import time
 import unittest
 
@@ -9,7 +11,7 @@ import job
 from program_test import ProgramTest
 
 SAVED = 85
-STOPS = int(os.environ.get("MOSAIC_STOPS", 4))  # of the chain
+STOPS = int(os.environ.get("MOSAIC_STOPS", 4))  # of each chain
 SETTINGS = {"max_duration": "12ba", "autoresume": "true", "save_num_checkpoints_to_keep": -1}
 MEDIUM = {
     "model__loss_name": "binary_cross_entropy",
@@ -39,7 +41,9 @@ class StopTest(ProgramTest):
         self.assertEqual(result.left_over, [], result)
         summary = job.summary(self.log_folder)
         self.assertEqual(summary["exit_reason"], "stopped")
-        self.assertEqual(len(summary["checkpoints"]), 1, result)
+        place = f"-ba{max(job.losses(self.log_folder), default=0)}"
+        self.assertEqual(len([line for line in result.lines(" saved ") if f"{place} in " in line]), 1, result)
+        self.assertTrue(os.readlink(self.log_folder / "checkpoints/latest").endswith(place), result)
         self.assertTrue((self.log_folder / "checkpoints/latest/state.json").exists())
 
     def assert_goes_on_as(self, whole, ranks=2, **changes):
@@ -66,19 +70,85 @@ class StopTest(ProgramTest):
                 self.assert_saved(self.stopped(act, log_folder=self.log_folder))
                 self.assert_goes_on_as(whole, log_folder=self.log_folder)
 
-    def test_a_chain_of_stops_ends_as_an_undisturbed_run_of_the_recipe_medium(self):
-        settings = MEDIUM | {"max_duration": "40ba"}
+    def chain_ends_as_an_undisturbed_run(self, **settings):
+        """STOPS starts, each stopped after a few batches, in an evaluation or in a save, by some signal to one rank or to all."""
+        # Every start but the last is stopped after at most three batches more.
+        settings |= {"max_duration": f"{4 * STOPS + 10}ba", "eval_interval": "5ba", "save_interval": "3ba"}
         whole = self.train("whole", 2, **SETTINGS | settings)
+        draws = random.Random(17)
 
         def act(ranks):
-            for pid in ranks[-1:]:
-                os.kill(pid, signal.SIGUSR1)
+            number = draws.choice((signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP))
+            for pid in draws.choice((ranks, ranks[:1], ranks[-1:])):
+                os.kill(pid, number)
 
         stops = 0
-        while (result := self.stopped(act, batch=1, **settings)).code == SAVED and stops < STOPS:
+        for _ in range(STOPS):
+            result = self.stopped(act, batch=draws.randint(1, 3), **settings)
+            self.assert_saved(result)
             stops += 1
-        self.assertEqual(stops, STOPS, result)
         self.assert_goes_on_as(whole, **settings)
+        print(f"{stops} stops: {stops} saved, ended with 85, and the chain ends as the undisturbed run", file=sys.stderr)
+
+    def test_a_chain_of_stops_ends_as_an_undisturbed_run_of_the_baseline(self):
+        self.chain_ends_as_an_undisturbed_run()
+
+    def test_a_chain_of_stops_ends_as_an_undisturbed_run_of_the_recipe_medium(self):
+        self.chain_ends_as_an_undisturbed_run(**MEDIUM)
+
+    def test_a_stop_in_an_evaluation_saves_at_once_and_the_next_start_evaluates_again(self):
+        settings = {"eval_interval": "2ba", "max_duration": "4ba", "initial_evaluation": "false"}
+        whole = self.train("whole", 2, **SETTINGS | settings)
+        # Two of five batches of the evaluation, and then each image takes a rank a second.
+        slow = job.fault(0, CALL="pread", NAME="/val-00000.h5", AT=4, DELAY=1000000)
+        with job.start(self.settings(**SETTINGS | settings), 2, env=slow) as running:
+            running.wait_for("eval            Epoch   0:  20%")
+            os.kill(running.ranks()[1], signal.SIGUSR1)
+            result = running.result()
+        self.assert_saved(result)
+        self.assertEqual(sorted(job.losses(self.log_folder)), [1, 2])
+        self.assertEqual(job.metrics(self.log_folder, "metrics/eval/MulticlassAccuracy"), {})
+        self.assert_goes_on_as(whole, **settings)
+        self.assertEqual(job.metrics(self.log_folder, "metrics/eval/CrossEntropy"), job.metrics(whole, "metrics/eval/CrossEntropy"))
+
+    def test_a_stop_in_the_last_evaluation_leaves_it_to_the_next_start(self):
+        settings = {"max_duration": "4ba", "initial_evaluation": "false"}
+        whole = self.train("whole", 2, **SETTINGS | settings)
+        slow = job.fault(0, CALL="pread", NAME="/val-00000.h5", AT=4, DELAY=1000000)
+        with job.start(self.settings(**SETTINGS | settings), 2, env=slow) as running:
+            running.wait_for("eval            Epoch   0:  20%")
+            for pid in running.ranks():
+                os.kill(pid, signal.SIGTERM)
+            result = running.result()
+        self.assertEqual(result.code, SAVED, result)
+        self.assert_goes_on_as(whole, **settings)
+
+    def test_a_run_that_dies_in_its_last_evaluation_is_evaluated_by_the_next_start(self):
+        settings = {"max_duration": "4ba", "initial_evaluation": "false"}
+        whole = self.train("whole", 2, **SETTINGS | settings)
+        killed = job.run(self.settings(**SETTINGS | settings), 2,
+                         env=job.fault(1, CALL="pread", NAME="/val-00000.h5", AT=3, SIGNAL=int(signal.SIGKILL)))
+        self.assertNotIn(killed.code, (job.DONE, SAVED), killed)
+        self.assertTrue((self.log_folder / "checkpoints/latest/state.json").exists(), killed)
+        self.assert_goes_on_as(whole, **settings)
+
+    def test_a_stop_while_a_checkpoint_is_written_saves_once_more_and_ends(self):
+        whole = self.train("whole", 2, **SETTINGS)
+        with job.start(self.settings(**SETTINGS | {"save_interval": "2ba"}), 2) as running:
+            limit = time.monotonic() + job.LIMIT
+            while not list(self.log_folder.glob("checkpoints/.*.partial")) and running.process.poll() is None and time.monotonic() < limit:
+                time.sleep(0.0005)
+            for pid in running.ranks():
+                os.kill(pid, signal.SIGUSR2)
+            result = running.result()
+        self.assertEqual(result.code, SAVED, result)
+        self.assertEqual(list(self.log_folder.glob("checkpoints/.*")), [])
+        self.assert_goes_on_as(whole)
+
+    def test_a_time_limit_of_ones_own_stops_the_run_in_time(self):
+        result = job.run(self.settings(**SETTINGS | {"max_duration": "100000ba", "time_limit": 123, "save_num_checkpoints_to_keep": 1}))
+        self.assert_saved(result)  # stop_margin is 120
+        self.assertEqual(len(result.lines("asked to stop: the job's time ends in ")), 1, result)
 
     def test_files_in_the_log_folder_save_and_stop(self):
         def act(_):
@@ -123,6 +193,47 @@ class StopTest(ProgramTest):
 
 
 class NonfiniteTest(ProgramTest):
+    """A NaN in the gradients of one rank of two, in the fifth step."""
+
+    POLICIES = {"max_duration": "5ba", "save_interval": "1ba", "save_num_checkpoints_to_keep": -1, "initial_evaluation": "false"}
+
+    def run_with_nan(self, **changes):
+        return job.run(self.settings(**self.POLICIES | changes), 2, env=job.fault(1, CALL="reduce", AT=4, NAN=1))
+
+    def state(self, name):
+        folder = self.log_folder / "checkpoints" / name
+        return [(folder / file).read_bytes() for file in ("weights.safetensors", "optimizer.safetensors", "ranks.safetensors")]
+
+    def test_stop_ends_all_ranks_before_the_update(self):
+        result = self.run_with_nan()
+        self.assertEqual(result.code, job.CRASH, result)
+        self.assertEqual(len(result.lines("step 4 (epoch 1, batch 0): loss or gradients are not finite")), 1, result)
+        self.assertEqual(sorted(path.name for path in (self.log_folder / "checkpoints").glob("ep*")), ["ep0-ba1", "ep0-ba2", "ep0-ba3", "ep0-ba4"])
+        self.assertEqual(result.left_over, [], result)
+
+    def test_skip_leaves_the_weights_of_all_ranks_as_they_were(self):
+        result = self.run_with_nan(on_nonfinite="skip")
+        self.assertEqual(result.code, job.DONE, result)
+        self.assertEqual(len(result.lines("loss or gradients are not finite")), 1, result)
+        self.assertEqual(self.state("ep1-ba5"), self.state("ep0-ba4"))
+
+    def test_rollback_takes_the_weights_of_the_last_checkpoint_and_goes_on_behind_the_bad_batch(self):
+        result = self.run_with_nan(on_nonfinite="rollback", save_interval="3ba")
+        self.assertEqual(result.code, job.DONE, result)
+        self.assertEqual(len(result.lines(f"Rolled back to the weights of {self.log_folder}/checkpoints/ep0-ba3; the run goes on")), 1, result)
+        self.assertEqual(self.state("ep1-ba5"), self.state("ep0-ba3"))
+        self.assertEqual(job.summary(self.log_folder)["rollbacks"], 1)
+
+    def test_rollback_without_a_checkpoint_stops(self):
+        result = self.run_with_nan(on_nonfinite="rollback", save_interval="100ba")
+        self.assertEqual(result.code, job.CRASH, result)
+        self.assertEqual(len(result.lines("on_nonfinite is rollback, but there is no checkpoint yet to go back to")), 1, result)
+
+    def test_rollback_ends_at_its_limit(self):
+        result = job.run(self.settings(optimizer__lr="1e30", on_nonfinite="rollback", nonfinite_limit=3, save_interval="1ba"), 2)
+        self.assertEqual(result.code, job.CRASH, result)
+        self.assertEqual(len(result.lines("It was rolled back 3 times, and nonfinite_limit allows no more")), 1, result)
+
     def test_a_run_that_diverges_stops_with_the_weights_of_the_last_good_step(self):
         result = job.run(self.settings(optimizer__lr="1e30"), 2)
         self.assertEqual(result.code, job.CRASH, result)

@@ -1,10 +1,12 @@
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "catch.h"
 #include "report/progress_bar.h"
 #include "report/run_log.h"
+#include "shards/small_disk.h"
 #include "support.h"
 
 namespace mosaic {
@@ -13,7 +15,8 @@ namespace {
 std::vector<nlohmann::json> lines_of(const std::string& path) {
   std::vector<nlohmann::json> lines;
   std::istringstream text(test::read_text(path));
-  for (std::string line; std::getline(text, line);) lines.push_back(nlohmann::json::parse(line));
+  for (std::string line; std::getline(text, line) && !text.eof();)  // whole lines
+    lines.push_back(nlohmann::json::parse(line));
   return lines;
 }
 
@@ -42,6 +45,41 @@ TEST_CASE("a run that continues goes on with its metrics, without what it does a
   REQUIRE(lines.size() == 4);
   CHECK(lines[2]["x"] == 3);
   CHECK(lines[3]["x"] == 40);
+}
+
+TEST_CASE("a full disk costs no line: what could not be written follows when there is room", "[report]") {
+  const test::SmallDisk disk(256 << 10);
+  if (!disk.mounted()) return;
+  RunLog log(disk.path(), "", 0);
+  const std::string filler = disk.path() + "/filler";
+  log.write(1, {{"x", 1}});
+  {
+    std::ofstream file(filler, std::ios::binary);
+    file << std::string(1 << 20, 'x') << std::flush;
+    CHECK_FALSE(file.good());
+  }
+  for (int batch = 2; batch <= 500; ++batch) {
+    log.write(batch, {{"x", batch}});
+    log.write_ranks(batch, {{"x", {1.0, 2.0}}});
+  }
+  log.write_summary("{}");  // a warning
+  CHECK(lines_of(disk.path() + "/metrics.jsonl").size() < 500);
+  std::filesystem::remove(filler);
+  log.write(501, {{"x", 501}});
+  log.write_ranks(501, {{"x", {1.0, 2.0}}});
+  const auto lines = lines_of(disk.path() + "/metrics.jsonl");
+  REQUIRE(lines.size() == 501);
+  for (int batch = 1; batch <= 501; ++batch) CHECK(lines[batch - 1]["x"] == batch);
+  CHECK(lines_of(disk.path() + "/ranks.jsonl").size() == 500);
+}
+
+TEST_CASE("numbers of ranks are lists, to the millionth", "[report]") {
+  const test::TemporaryFolder folder;
+  RunLog(folder.path(), "", 0).write_ranks(50, {{"data", {0.00012345, 2}}, {"compute", {1, 3}}});
+  const auto line = lines_of(folder / "ranks.jsonl").at(0);
+  CHECK(line["batch"] == 50);
+  CHECK(line["data"] == std::vector<double>{0.000123, 2});
+  CHECK(line["compute"] == std::vector<double>{1, 3});
 }
 
 TEST_CASE("a new run in the same folder loses nothing of the old one", "[report]") {

@@ -1,0 +1,108 @@
+#include "comm/activity_board.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <new>
+
+#include "comm/mpi_call.h"
+
+namespace mosaic {
+namespace {
+
+constexpr double kSecond = 1e9;  // nanoseconds
+
+/// Memory that is zero and stays until the process ends; nullptr where there is none. @param file  -1: for this process alone
+void* map_memory(int file, std::size_t bytes) {
+  const int flags = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+/// The ranks of this node that have `name` in common, the first of them having made it; its name is gone afterwards.
+void* share_memory(MPI_Comm node, std::size_t bytes) {
+  int local_rank = 0;
+  MPI_Comm_rank(node, &local_rank);
+  char name[64] = "";
+  int file = -1;
+  if (local_rank == 0) {
+    const std::string mine = str("/mosaic-", ::getpid(), "-", monotonic_nanoseconds());
+    mine.copy(name, sizeof name - 1);
+    file = ::shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (file >= 0 && ::ftruncate(file, static_cast<off_t>(bytes)) != 0) ::close(file), file = -1;
+  }
+  check_mpi(MPI_Bcast(name, sizeof name, MPI_CHAR, 0, node), "MPI_Bcast");
+  if (local_rank != 0) file = ::shm_open(name, O_RDWR | O_CLOEXEC, 0600);
+  void* memory = file >= 0 ? map_memory(file, bytes) : nullptr;
+  if (file >= 0) ::close(file);
+
+  const int here = memory != nullptr;
+  int everywhere = 0;
+  check_mpi(MPI_Allreduce(&here, &everywhere, 1, MPI_INT, MPI_MIN, node), "MPI_Allreduce");
+  if (local_rank == 0) ::shm_unlink(name);
+  if (everywhere) return memory;
+  if (memory) ::munmap(memory, bytes);
+  return nullptr;
+}
+
+}  // namespace
+
+struct ActivityBoard::Memory {
+  std::atomic<int> claimed{0};
+  ActivitySlot slots[1];  // as many as there are ranks
+
+  static std::size_t bytes(int slots) {
+    return sizeof(Memory) + sizeof(ActivitySlot) * static_cast<std::size_t>(slots);
+  }
+};
+
+static_assert(std::atomic<std::int64_t>::is_always_lock_free, "processes share these");
+
+ActivityBoard::ActivityBoard(const MpiSession& mpi) : hosts_(gather_texts(mpi.host())) {
+  MPI_Comm node;
+  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, mpi.rank(), MPI_INFO_NULL, &node),
+            "MPI_Comm_split_type");
+  ranks_.resize(static_cast<std::size_t>(mpi.local_size()));
+  const int rank = mpi.rank();
+  check_mpi(MPI_Allgather(&rank, 1, MPI_INT, ranks_.data(), 1, MPI_INT, node), "MPI_Allgather");
+  // Zero bytes are what the constructors of Memory and of its slots would write, but for the places, which `post_to` sets.
+  void* memory = share_memory(node, Memory::bytes(mpi.local_size()));
+  std::size_t slot = static_cast<std::size_t>(mpi.local_rank());
+  if (!memory) {
+    ranks_ = {rank};
+    slot = 0;
+    memory = map_memory(-1, Memory::bytes(1));
+  }
+  if (!memory) throw std::bad_alloc();
+  memory_ = static_cast<Memory*>(memory);
+  post_to(memory_->slots[slot]);
+  check_mpi(MPI_Barrier(node), "MPI_Barrier");  // nobody looks at a slot that has not been filled
+  MPI_Comm_free(&node);
+}
+
+std::vector<RankActivity> ActivityBoard::look() const {
+  const std::int64_t now = monotonic_nanoseconds();
+  const auto since = [&](std::int64_t then) { return static_cast<double>(now - then) / kSecond; };
+  std::vector<RankActivity> all;
+  for (std::size_t i = 0; i < ranks_.size(); ++i) {
+    const ActivitySlot& slot = memory_->slots[i];
+    all.push_back({.rank = ranks_[i],
+                   .host = hosts_[static_cast<std::size_t>(ranks_[i])],
+                   .pid = slot.pid,
+                   .phase = static_cast<Phase>(slot.phase.load()),
+                   .seconds_in_phase = since(slot.phase_began),
+                   .step = slot.step,
+                   .batch = slot.batch,
+                   .waits_for_data = slot.waits_for_data != 0,
+                   .collective = static_cast<Collective>(slot.collective.load()),
+                   .collectives = slot.collectives,
+                   .bytes = slot.bytes,
+                   .seconds_silent = since(slot.heartbeat)});
+  }
+  return all;
+}
+
+bool ActivityBoard::claim_report() const { return memory_->claimed.exchange(1) == 0; }
+
+}  // namespace mosaic

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <vector>
+
+#include "train/run.h"
+
+namespace mosaic {
+
+/// Collective: the numbers of every rank, as many on each, in the order of the ranks.
+std::vector<std::vector<double>> gather_numbers(Run& run, const std::vector<double>& mine);
+
+}  // namespace mosaic
