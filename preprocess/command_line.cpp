@@ -75,6 +75,8 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
       ->type_name("N");
   pack_command->add_option("--shard-size", shard_size, "bytes of images per shard, and memory needed; default: 1GiB")
       ->type_name("SIZE");
+  pack_command->add_flag("--keep-files", pack.keep_files,
+                         "store JPEG files as they are: smaller by a fifth, but slow to decode");
   pack_command->add_option("--threads", pack.threads, "decoding threads; default: one per usable core")->type_name("N");
   pack_command->add_flag("--overwrite", pack.overwrite,
                          "replace what was packed into OUT from other files or with other options");

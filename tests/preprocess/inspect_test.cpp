@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "catch.h"
 #include "image/decode.h"
 #include "image/resize.h"
@@ -32,8 +33,8 @@ TEST_CASE("info prints what the shards hold, of all splits or one", "[preprocess
   const Packed packed;
   const Outcome all = run_preprocess({"info", packed.out});
   CHECK(all.exit_code == 0);
-  CHECK_THAT(all.out, Contains("train") && Contains("val") && Contains("images                  16        6\n") &&
-                          Contains("images per class         8        3\n") && Contains("sides in pixels"));
+  CHECK_THAT(all.out, Contains("train") && Contains("val") && Contains("images                   16        6\n") &&
+                          Contains("images per class          8        3\n") && Contains("sides in pixels"));
   const Outcome one = run_preprocess({"info", packed.out, "--split", "val"});
   CHECK(one.out.find("train") == std::string::npos);
 
@@ -95,7 +96,8 @@ TEST_CASE("export gives back the files, and packing them again the same data set
   INFO(outcome.err);
   REQUIRE(outcome.exit_code == 0);
   CHECK_THAT(outcome.out, Contains("train: 16 files in " + files + "/train\n"));
-  CHECK(read_text(files + "/train/a/photo.JPEG") == read_text(packed.root / "in/train/a/photo.JPEG"));
+  const auto pixels = [](const std::string& path) { return decode_file(read_file(path)).rgb; };
+  CHECK(pixels(files + "/train/a/photo.JPEG") == pixels(packed.root / "in/train/a/photo.JPEG"));
   CHECK(read_text(files + "/train/b/3.ppm") == read_text(packed.root / "in/train/b/3.ppm"));
   const std::string bmp = read_text(packed.root / "in/val/a/deeper/picture.bmp");
   CHECK(read_ppm(files + "/val/a/deeper/picture.ppm").rgb == decode_file(std::as_bytes(std::span(bmp))).rgb);
@@ -106,6 +108,25 @@ TEST_CASE("export gives back the files, and packing them again the same data set
   const Outcome twice = run_preprocess({"export", packed.out, files, "--split", "val"});
   CHECK(twice.exit_code == kExitBadInput);
   CHECK(twice.err == "preprocess: " + files + "/val: there are files here already: take a new folder\n");
+}
+
+TEST_CASE("export of shards with whole files gives back these, byte for byte", "[preprocess]") {
+  const TemporaryFolder root;
+  write_small_folder(root / "in");
+  REQUIRE(run_preprocess({"pack", root / "in", root / "out", "--keep-files"}).exit_code == 0);
+  REQUIRE(run_preprocess({"export", root / "out", root / "files"}).exit_code == 0);
+  CHECK(read_text(root / "files/train/a/photo.JPEG") == read_text(root / "in/train/a/photo.JPEG"));
+}
+
+TEST_CASE("verify decodes: a packed JPEG with a good checksum that is none is a fault", "[preprocess]") {
+  const TemporaryFolder folder;
+  auto samples = some_samples(3);
+  samples[1].kind = StoredKind::kPackedJpeg;
+  samples[1].bytes = "certainly no coefficients";
+  write_shards(folder.path(), "train", samples, 3);
+  const Outcome outcome = run_preprocess({"verify", folder.path()});
+  CHECK(outcome.exit_code == kExitBadInput);
+  CHECK_THAT(outcome.err, Contains("fault: sample 1 (train-00000.h5, image 1, dog/1.png): packed record: "));
 }
 
 TEST_CASE("export writes nothing outside its folder and loses no file to another of the same name", "[preprocess]") {
