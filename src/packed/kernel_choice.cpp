@@ -10,6 +10,10 @@ namespace {
 
 std::vector<const Kernels*> find_usable() {
   std::vector<const Kernels*> usable;
+#ifdef MOSAIC_X86_KERNELS
+  for (const Kernels* kernels : {avx512_kernels(), avx2_kernels()})
+    if (kernels) usable.push_back(kernels);
+#endif
   usable.push_back(&portable_kernels());
   return usable;
 }

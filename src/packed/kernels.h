@@ -64,8 +64,12 @@ struct RowGroups {
   int mask;                  // groups in the ring - 1; a power of two less one
 };
 
+/// Which tables of weights `across` and `down` read; the others are not made.
+enum class PlanTables { kWeights, kWords, kDigits };
+
 struct Kernels {
   const char* name;
+  PlanTables plan_tables;
 
   /// Skip `skip` blocks of each of `streams` (1 to kMostStreams), then unpack `count` of them.
   /// @return whether they were blocks as we write them; if not, `out` holds anything

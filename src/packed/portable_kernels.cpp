@@ -5,6 +5,7 @@ namespace mosaic {
 const Kernels& portable_kernels() {
   static constexpr Kernels kKernels = {
       .name = "portable",
+      .plan_tables = PlanTables::kWeights,
       .unpack = portable::unpack,
       .inverse_dct = portable::inverse_dct,
       .upsample_across = portable::upsample_across,

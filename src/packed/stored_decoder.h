@@ -8,6 +8,7 @@
 #include "image/resize.h"
 #include "packed/crop_rows.h"
 #include "packed/kernel_choice.h"
+#include "packed/row_resizer.h"
 
 namespace mosaic {
 
@@ -22,7 +23,7 @@ class StoredDecoder {
   void decode(const StoredImage& image, Image& out);
 
   /// `box` of the image, scaled to side x side and mirrored if `flip`: the bytes of `decode`, then `resize_crop`. Of packed
-  /// coefficients only what the box needs is decoded.
+  /// coefficients only what the box needs is decoded, and scaled row by row.
   /// @param box  inside the image, not empty
   /// @param out  side * side * 3 bytes; overwritten
   void decode_crop(const StoredImage& image, Box box, int side, bool flip, std::uint8_t* out);
@@ -31,10 +32,13 @@ class StoredDecoder {
   void decode_center_crop(const StoredImage& image, int resize_size, int crop_size, std::uint8_t* out);
 
  private:
-  void decode_box(const PackedRecord& record, Box box, Image& out);
+  void decode_whole(const PackedRecord& record, Image& out);
+  void decode_scaled(const PackedRecord& record, Box box, ResizeAxis across, ResizeAxis down, bool flip,
+                     std::uint8_t* out, std::size_t out_stride);
 
   const Kernels& kernels_;
   CropRows rows_;
+  RowResizer resizer_;
   Image decoded_;
   ResizeScratch resize_;
   std::array<AlignedBuffer, 3> row_;
