@@ -1,4 +1,7 @@
-#include "batch/loader.h"
+#include "batch/view.h"
+
+#include <vector>
+
 #include "image/rand_augment.h"
 #include "image/random_crop.h"
 #include "image/resize.h"
@@ -26,6 +29,12 @@ View::View(const TrainDatasetConfig& config, const std::optional<RandAugmentConf
 View::View(const DatasetConfig& config) : resize_size_(config.resize_size), crop_size_(config.crop_size) {}
 
 std::shared_ptr<View::Scratch> View::make_scratch() { return std::make_shared<Scratch>(); }
+
+Box View::part_looked_at(int width, int height, std::int64_t epoch, std::int64_t sample) const {
+  if (!train_ || resize_size_ > 0) return {0, 0, width, height};
+  KeyedCropDraws draws(seed_, epoch, sample);
+  return random_resized_crop(width, height, scale_low_, scale_high_, draws);
+}
 
 void View::render(const StoredImage& stored, std::int64_t epoch, std::int64_t sample, int side, Scratch& scratch,
                   std::uint8_t* out) const {

@@ -54,7 +54,7 @@ RecordHeader read_header(std::span<const std::byte> record) {
   return header;
 }
 
-void check_header(const RecordHeader& header, std::size_t size) {
+void check_header(const RecordHeader& header) {
   if (header.magic != RecordHeader::kMagic) throw Error("packed record: it does not begin with PKC1");
   if (header.width == 0 || header.height == 0 || (header.components != 1 && header.components != 3))
     throw Error(str("packed record: ", header.width, " x ", header.height, " pixels of ", int{header.components},
@@ -64,8 +64,6 @@ void check_header(const RecordHeader& header, std::size_t size) {
     throw Error("packed record: sampling factors that no record has");
   if (header.data_offset != head_bytes(header))
     throw Error(str("packed record: blocks from byte ", header.data_offset, " on, expected ", head_bytes(header)));
-  if (std::size_t{header.data_offset} + header.data_size != size)
-    throw Error(str("packed record: ", size, " bytes, expected ", std::size_t{header.data_offset} + header.data_size));
 }
 
 }  // namespace
@@ -91,9 +89,17 @@ std::size_t head_bytes(const RecordHeader& header) {
   return bytes;
 }
 
+std::size_t PackedRecord::head_size(std::span<const std::byte> beginning) {
+  const RecordHeader header = read_header(beginning);
+  check_header(header);
+  return header.data_offset;
+}
+
 PackedRecord::PackedRecord(std::span<const std::byte> record) {
   const RecordHeader header = read_header(record);
-  check_header(header, record.size());
+  check_header(header);
+  const std::size_t size = std::size_t{header.data_offset} + header.data_size;
+  if (record.size() != size) throw Error(str("packed record: ", record.size(), " bytes, expected ", size));
   width_ = header.width;
   height_ = header.height;
   count_ = header.components;

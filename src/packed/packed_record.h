@@ -38,6 +38,10 @@ class PackedRecord {
     const std::byte* starts;              // u16 for each row and group: where that begins in its row
   };
 
+  /// Bytes before the blocks, by a record's first RecordHeader::kBytes.
+  /// @throws Error if they are not a record's
+  static std::size_t head_size(std::span<const std::byte> beginning);
+
   /// @throws Error if the header or the sizes that follow from it are not those of a record
   explicit PackedRecord(std::span<const std::byte> record);
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/file.h"
@@ -11,7 +13,7 @@
 #include "shards/shard_set.h"
 #include "support.h"
 
-// info, verify, export and show.
+// info, verify, export, show and bench.
 
 namespace mosaic::test {
 namespace {
@@ -179,6 +181,29 @@ TEST_CASE("show writes exactly the pixels of decoding, cropping, scaling and mir
   CHECK(read_ppm(ppm).rgb == expected({3, 2, 17, 11}, 17, 11, false));
   REQUIRE(show({"--crop", "3,2,17,11", "--side", "24", "--flip"}).exit_code == 0);
   CHECK(read_ppm(ppm).rgb == expected({3, 2, 17, 11}, 24, 24, true));
+}
+
+TEST_CASE("bench prints one line of JSON with the rates of the first epoch and those after it", "[preprocess]") {
+  const Packed packed;
+  const Outcome outcome = run_preprocess({"bench", packed.out, "--side", "32", "--threads", "2", "--seconds", "0.05"});
+  INFO(outcome.err);
+  REQUIRE(outcome.exit_code == 0);
+  CHECK(std::count(outcome.out.begin(), outcome.out.end(), '\n') == 1);
+  const auto json = nlohmann::json::parse(outcome.out);
+  CHECK(json.at("side") == 32);
+  CHECK(json.at("threads") == 2);
+  CHECK(json.at("packed") == 2);
+  CHECK(json.at("pixels") == 14);
+  CHECK(json.at("first_epoch").at("images") == 16);
+  CHECK(json.at("first_epoch").at("bytes_per_image").get<double>() ==
+        Approx(json.at("stored_bytes").get<double>() / 16).margin(1));
+  const auto later = json.at("later_epochs");
+  CHECK(later.at("images") == 16 * later.at("epochs").get<int>());
+  for (const char* rate : {"images_per_second", "images_per_cpu_second", "bytes_per_second"})
+    CHECK(later.at(rate).get<double>() > 0);
+
+  CHECK(run_preprocess({"bench", packed.out, "--side", "0"}).err == "preprocess: --side: got 0, expected 1 to 65535\n");
+  CHECK_THAT(run_preprocess({"bench", packed.out, "--split", "test"}).err, Contains("no shards of split 'test'"));
 }
 
 TEST_CASE("show refuses what is not there, with the range", "[preprocess]") {
