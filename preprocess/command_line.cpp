@@ -38,6 +38,7 @@ void check_range(const char* option, T value, T low, T high) {
 
 constexpr char kOutHelp[] = "folder that holds the shards";
 constexpr int kMostThreads = 4096;
+constexpr int kMostSide = 65535;
 
 }  // namespace
 
@@ -75,6 +76,8 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
       ->type_name("N");
   pack_command->add_option("--shard-size", shard_size, "bytes of images per shard, and memory needed; default: 1GiB")
       ->type_name("SIZE");
+  pack_command->add_flag("--keep-files", pack.keep_files,
+                         "store JPEG files as they are: smaller by a fifth, but slow to decode");
   pack_command->add_option("--threads", pack.threads, "decoding threads; default: one per usable core")->type_name("N");
   pack_command->add_flag("--overwrite", pack.overwrite,
                          "replace what was packed into OUT from other files or with other options");
@@ -107,6 +110,15 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
   show_command->add_flag("--flip", show.flip, "mirror it");
   show_command->add_option("--out", show.to, "file to be written")->required()->type_name("F.ppm");
 
+  BenchOptions bench;
+  CLI::App* bench_command = app.add_subcommand("bench", "how fast training can load images, as one line of JSON");
+  bench_command->add_option("OUT", bench.out, kOutHelp)->required();
+  bench_command->add_option("--split", bench.split, "default: train")->type_name("NAME");
+  bench_command->add_option("--side", bench.side, "of the crops in pixels; default: 224")->type_name("SIDE");
+  bench_command->add_option("--threads", bench.threads, "default: one per usable core")->type_name("N");
+  bench_command->add_option("--seconds", bench.seconds, "to measure for, after the first epoch; default: 10")
+      ->type_name("T");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help
@@ -130,8 +142,14 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
     return verify;
   }
   if (export_command->parsed()) return to_files;
+  if (bench_command->parsed()) {
+    if (bench_command->count("--threads") > 0) check_range("--threads", bench.threads, 1, kMostThreads);
+    check_range("--side", bench.side, 1, kMostSide);
+    check_range("--seconds", bench.seconds, 0.0, 1e6);
+    return bench;
+  }
   if (!crop.empty()) show.crop = parse_crop(crop);
-  if (show.side) check_range("--side", *show.side, 1, 65535);
+  if (show.side) check_range("--side", *show.side, 1, kMostSide);
   return show;
 }
 

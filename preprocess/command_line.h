@@ -5,6 +5,7 @@
 #include <string>
 #include <variant>
 
+#include "preprocess/bench.h"
 #include "preprocess/export_files.h"
 #include "preprocess/info.h"
 #include "preprocess/pack.h"
@@ -13,7 +14,7 @@
 
 namespace mosaic {
 
-using Command = std::variant<PackOptions, InfoOptions, VerifyOptions, ExportOptions, ShowOptions>;
+using Command = std::variant<PackOptions, InfoOptions, VerifyOptions, ExportOptions, ShowOptions, BenchOptions>;
 
 /// nullopt after it has printed the help that was asked for.
 /// @throws Error saying which argument, what was found and what is expected

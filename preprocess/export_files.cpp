@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "image/decode.h"
+#include "packed/decode_record.h"
+#include "packed/stored_decoder.h"
 #include "preprocess/info.h"
 #include "preprocess/ppm.h"
 #include "preprocess/progress_line.h"
@@ -36,6 +38,23 @@ std::string file_name(const ShardSet& shards, std::int64_t sample, std::set<std:
   return path.string();
 }
 
+void write_image(const StoredImage& stored, const std::string& path) {
+  switch (stored.kind) {
+    case StoredKind::kJpegFile:
+      return write_all(open_to_write(path), stored.bytes, path);
+    case StoredKind::kPackedJpeg: {
+      JpegCoefficients coefficients;
+      decode_coefficients(open_packed(stored), coefficients);
+      return write_all(open_to_write(path), write_jpeg(coefficients), path);
+    }
+    case StoredKind::kPixels: {
+      Image pixels;
+      decode_stored(stored, pixels);
+      return write_ppm(path, pixels);
+    }
+  }
+}
+
 void export_split(const std::string& out, const std::string& split, const std::string& folder) {
   const ShardSet shards(out, split);
   create_folder(folder);
@@ -44,17 +63,11 @@ void export_split(const std::string& out, const std::string& split, const std::s
   ProgressLine progress(split, shards.size());
   std::set<std::string> used;
   std::vector<std::byte> buffer;
-  Image pixels;
   for (std::int64_t i = 0; i < shards.size(); ++i) {
     const std::string path = folder + "/" + file_name(shards, i, used);
     create_folder(fs::path(path).parent_path().string());
     const StoredImage stored = shards.read(i, buffer);
-    if (stored.kind == StoredKind::kJpegFile) {
-      write_all(open_to_write(path), stored.bytes, path);
-    } else {
-      decode_stored(stored, pixels);
-      write_ppm(path, pixels);
-    }
+    write_image(stored, path);
     progress.update(i + 1);
   }
   std::printf("%s: %s files in %s\n", split.c_str(), with_separators(shards.size()).c_str(), folder.c_str());

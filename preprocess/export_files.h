@@ -12,7 +12,8 @@ struct ExportOptions {
   std::optional<std::string> split = {};  // none: all that are there
 };
 
-/// Shards back to files, DIR/split/source name: JPEG files as they were, pixels as binary PPM (name.png becomes name.ppm).
+/// Shards back to files, DIR/split/source name: JPEG files as they were, packed ones as JPEG files that decode
+/// to the same pixels, pixels as binary PPM (name.png becomes name.ppm).
 /// @throws Error if DIR/split has files already
 /// @return the exit code
 int export_files(const ExportOptions& options);

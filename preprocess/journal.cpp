@@ -30,6 +30,13 @@ bool read_line(const std::string& line, Journal& journal) {
     std::getline(in, bad.fault);
     journal.parts.back().bad.push_back(std::move(bad));
     return !in.bad();
+  } else if (word == "whole" && !journal.parts.empty()) {
+    std::int64_t files = 0;
+    std::string reason;
+    in >> files >> std::ws;
+    std::getline(in, reason);
+    journal.parts.back().whole[reason] = files;
+    return !in.bad();
   } else if (word == "finished") {
     in >> journal.fingerprint;
   } else {
@@ -63,14 +70,15 @@ void write_journal(const std::string& path, const Journal& journal) {
   for (const auto& part : journal.parts) {
     text += str("part ", part.begin, " ", part.end, " ", part.sources, "\n");
     for (const auto& bad : part.bad) text += str("bad ", bad.file, " ", on_one_line(bad.fault), "\n");
+    for (const auto& [reason, files] : part.whole) text += str("whole ", files, " ", reason, "\n");
   }
   if (!journal.fingerprint.empty()) text += str("finished ", journal.fingerprint, "\n");
   write_file_atomically(path, text);
 }
 
-std::string digest_of_options(const std::vector<std::string>& class_names, std::uint64_t shard_size) {
+std::string digest_of_options(const std::vector<std::string>& class_names, std::uint64_t shard_size, bool keep_files) {
   Sha256 sha;
-  sha.add(str("shard size ", shard_size, "\n"));
+  sha.add(str("shard size ", shard_size, "\nJPEG files ", keep_files ? "kept" : "packed", "\n"));
   for (const auto& name : class_names) sha.add(str(name.size(), " ", name, "\n"));
   return sha.hex();
 }

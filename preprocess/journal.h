@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct Journal {
     std::int64_t begin = 0, end = 0;  // source files
     std::string sources;              // digest_of_sources of these and the next one
     std::vector<BadFile> bad;         // among them
+    std::map<std::string, std::int64_t>
+        whole;  // JPEG files among them that could not be packed: how many for each reason
   };
   std::string options;  // digest_of_options
   std::vector<Part> parts;
@@ -34,7 +37,7 @@ std::optional<Journal> read_journal(const std::string& path);
 void write_journal(const std::string& path, const Journal& journal);
 
 /// Of everything but the source files that decides on the bytes of the shards.
-std::string digest_of_options(const std::vector<std::string>& class_names, std::uint64_t shard_size);
+std::string digest_of_options(const std::vector<std::string>& class_names, std::uint64_t shard_size, bool keep_files);
 /// Of name, size and time of change of the files [begin, end).
 std::string digest_of_sources(const ImageFolder& source, std::int64_t begin, std::int64_t end);
 

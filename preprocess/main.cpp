@@ -16,6 +16,7 @@ int run(int argc, char** argv) {
     int operator()(const VerifyOptions& options) const { return verify(options); }
     int operator()(const ExportOptions& options) const { return export_files(options); }
     int operator()(const ShowOptions& options) const { return show(options); }
+    int operator()(const BenchOptions& options) const { return bench(options); }
   } carry_out;
   return std::visit(carry_out, *command);
 }

@@ -74,6 +74,7 @@ std::vector<SplitPacker> open_splits(const PackOptions& options) {
                          PackerSettings{.out = options.out,
                                         .shard_size = options.shard_size,
                                         .threads = options.threads > 0 ? options.threads : usable_cores(),
+                                        .keep_files = options.keep_files,
                                         .overwrite = options.overwrite});
   return packers;
 }
@@ -113,6 +114,7 @@ int pack(const PackOptions& options) {
   for (auto& packer : packers) {
     packer.finish();
     summaries.push_back(summarize(ShardSet(options.out, packer.split())));
+    summaries.back().whole = packer.whole();
     summaries.back().bad = static_cast<std::int64_t>(packer.bad().size());
   }
   std::printf("%s", summary_text(summaries).c_str());

@@ -13,7 +13,8 @@ struct PackOptions {
   std::vector<std::string> splits = {};  // empty: train and val, which both must be there
   std::int64_t skip_bad = 0;             // most files that may be left out
   std::uint64_t shard_size = std::uint64_t{1} << 30;
-  int threads = 0;  // 0: one for each core of the affinity mask
+  bool keep_files = false;  // JPEG files are stored whole, not packed
+  int threads = 0;          // 0: one for each core of the affinity mask
   bool overwrite = false;
 };
 

@@ -3,8 +3,8 @@
 #include <cstdio>
 
 #include "base/error.h"
-#include "image/decode.h"
 #include "image/resize.h"
+#include "packed/stored_decoder.h"
 #include "preprocess/ppm.h"
 #include "shards/shard_set.h"
 
@@ -29,14 +29,19 @@ int show(const ShowOptions& options) {
   std::vector<std::byte> buffer;
   Image image;
   const StoredImage stored = shards.read(options.sample, buffer);
-  decode_stored(stored, image);
+  StoredDecoder decoder;
+  decoder.decode(stored, image);
 
   const Box crop = options.crop.value_or(Box{0, 0, image.width, image.height});
   check_crop(crop, image);
   const int width = options.side.value_or(crop.width), height = options.side.value_or(crop.height);
   std::vector<std::uint8_t> pixels(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) * 3);
-  ResizeScratch scratch;
-  resize_crop(image, crop, width, height, options.flip, scratch, pixels.data());
+  if (options.side) {  // what the loader does
+    decoder.decode_crop(stored, crop, *options.side, options.flip, pixels.data());
+  } else {
+    ResizeScratch scratch;
+    resize_crop(image, crop, width, height, options.flip, scratch, pixels.data());
+  }
   write_ppm(options.to, ImageView(pixels.data(), width, height));
 
   const auto label = static_cast<std::size_t>(shards.label(options.sample));

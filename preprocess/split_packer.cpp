@@ -48,7 +48,7 @@ SplitPacker::SplitPacker(std::string split, ImageFolder source, PackerSettings s
     journal_.parts.resize(kept);
     if (!complete(*found, kept)) journal_.fingerprint.clear();
   }
-  journal_.options = digest_of_options(source_.class_names, settings_.shard_size);
+  journal_.options = digest_of_options(source_.class_names, settings_.shard_size, settings_.keep_files);
 }
 
 std::string SplitPacker::part_path(std::size_t part) const { return final_path(part) + ".part"; }
@@ -59,7 +59,7 @@ std::string SplitPacker::final_path(std::size_t part) const {
 
 /// How many of the parts of an earlier run are what this one would write.
 std::size_t SplitPacker::parts_to_keep(const Journal& found) const {
-  if (found.options != digest_of_options(source_.class_names, settings_.shard_size)) return 0;
+  if (found.options != digest_of_options(source_.class_names, settings_.shard_size, settings_.keep_files)) return 0;
   const auto files = static_cast<std::int64_t>(source_.files.size());
   std::size_t kept = 0;
   std::int64_t next = 0;
@@ -117,15 +117,15 @@ void SplitPacker::write_parts() {
   ProgressLine progress(split_, files, begin);
   std::size_t bad_files = bad().size();
   std::unique_ptr<ShardWriter> writer;
-  Journal::Part part{.begin = begin, .end = begin, .sources = {}, .bad = {}};
+  Journal::Part part{.begin = begin, .end = begin, .sources = {}, .bad = {}, .whole = {}};
   const auto start_part = [&](std::int64_t at) {
     writer = std::make_unique<ShardWriter>(split_, static_cast<int>(journal_.parts.size()), source_.class_names);
-    part = {.begin = at, .end = at, .sources = {}, .bad = {}};
+    part = {.begin = at, .end = at, .sources = {}, .bad = {}, .whole = {}};
   };
   start_part(begin);
 
   const auto load = [&](std::int64_t i) {
-    return load_source_file(source_.path_of(source_.files[static_cast<std::size_t>(i)]));
+    return load_source_file(source_.path_of(source_.files[static_cast<std::size_t>(i)]), settings_.keep_files);
   };
   const auto store = [&](std::int64_t i, StoredFile&& file) {
     const SourceFile& source = source_.files[static_cast<std::size_t>(i)];
@@ -140,6 +140,7 @@ void SplitPacker::write_parts() {
         start_part(i);
       }
       writer->add(image, source.label, source.name);
+      if (!file.why_whole.empty()) ++part.whole[file.why_whole];
     }
     progress.update(i + 1, bad_files > 0 ? str(bad_files, " bad") : "");
   };
@@ -155,6 +156,13 @@ void SplitPacker::write_parts() {
 std::vector<BadFile> SplitPacker::bad() const {
   std::vector<BadFile> all;
   for (const auto& part : journal_.parts) all.insert(all.end(), part.bad.begin(), part.bad.end());
+  return all;
+}
+
+std::map<std::string, std::int64_t> SplitPacker::whole() const {
+  std::map<std::string, std::int64_t> all;
+  for (const auto& part : journal_.parts)
+    for (const auto& [reason, files] : part.whole) all[reason] += files;
   return all;
 }
 

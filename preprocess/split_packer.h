@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ struct PackerSettings {
   std::string out;               // folder of the shards; exists
   std::uint64_t shard_size = 0;  // bytes of images; a larger image has a shard of its own
   int threads = 1;
-  bool overwrite = false;  // what is there already from other files or settings is replaced
+  bool keep_files = false;  // JPEG files are stored whole
+  bool overwrite = false;   // what is there already from other files or settings is replaced
 };
 
 /// One split on its way into shards: OUT/train-00000.h5.part and on, beside them the journal OUT/train.journal, and at the end
@@ -36,6 +38,8 @@ class SplitPacker {
   void write_parts();
   /// After `write_parts`: all that is in no shard.
   std::vector<BadFile> bad() const;
+  /// After `write_parts`: JPEG files that could not be packed and are stored whole, how many for each reason.
+  std::map<std::string, std::int64_t> whole() const;
   /// After `write_parts`: number, fingerprint, final names.
   void finish();
 

@@ -3,12 +3,28 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <set>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "preprocess/table.h"
 
 namespace mosaic {
+namespace {
+
+std::int64_t& count_of(SplitSummary& s, StoredKind kind) {
+  switch (kind) {
+    case StoredKind::kPackedJpeg:
+      return s.packed;
+    case StoredKind::kJpegFile:
+      return s.jpegs;
+    case StoredKind::kPixels:
+      break;
+  }
+  return s.pixels;
+}
+
+}  // namespace
 
 SplitSummary summarize(const ShardSet& shards) {
   SplitSummary s;
@@ -20,7 +36,7 @@ SplitSummary summarize(const ShardSet& shards) {
   s.min_side = std::numeric_limits<int>::max();
   std::vector<std::int64_t> per_class(shards.class_names().size(), 0);
   for (std::int64_t i = 0; i < shards.size(); ++i) {
-    ++(shards.kind(i) == StoredKind::kJpegFile ? s.jpegs : s.pixels);
+    ++count_of(s, shards.kind(i));
     s.bytes += shards.stored_bytes(i);
     s.min_side = std::min({s.min_side, shards.width(i), shards.height(i)});
     s.max_side = std::max({s.max_side, shards.width(i), shards.height(i)});
@@ -44,7 +60,16 @@ std::string summary_text(const std::vector<SplitSummary>& splits) {
   row("images", [](const auto& s) { return with_separators(s.images); });
   row("classes", [](const auto& s) { return with_separators(s.classes); });
   row("images per class", [&](const auto& s) { return range(s.min_per_class, s.max_per_class); });
-  row("JPEG files", [](const auto& s) { return with_separators(s.jpegs); });
+  row("packed JPEG files", [](const auto& s) { return with_separators(s.packed); });
+  row("whole JPEG files", [](const auto& s) { return with_separators(s.jpegs); });
+  std::set<std::string> reasons;
+  for (const auto& split : splits)
+    for (const auto& [reason, files] : split.whole) reasons.insert(reason);
+  for (const auto& reason : reasons)
+    row(("  " + reason).c_str(), [&](const auto& s) {
+      const auto found = s.whole.find(reason);
+      return with_separators(found == s.whole.end() ? 0 : found->second);
+    });
   row("stored as pixels", [](const auto& s) { return with_separators(s.pixels); });
   row("sides in pixels", [&](const auto& s) { return range(s.min_side, s.max_side); });
   row("size", [](const auto& s) { return bytes_text(s.bytes); });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,10 +13,12 @@ namespace mosaic {
 struct SplitSummary {
   std::string split;
   std::string fingerprint;
-  std::int64_t images = 0, classes = 0, jpegs = 0, pixels = 0, shards = 0;
+  std::int64_t images = 0, classes = 0, shards = 0;
+  std::int64_t packed = 0, jpegs = 0, pixels = 0;  // images of each kind
   std::uint64_t bytes = 0;
   int min_side = 0, max_side = 0;                     // over widths and heights
   std::int64_t min_per_class = 0, max_per_class = 0;  // images
+  std::map<std::string, std::int64_t> whole = {};     // JPEG files that could not be packed; known while packing only
   std::int64_t bad = -1;                              // left out while packing; -1: not known
 };
 

@@ -14,16 +14,17 @@ struct StoredFile {
   StoredKind kind = StoredKind::kJpegFile;
   int width = 0;
   int height = 0;
-  std::vector<std::byte> jpeg;  // of a JPEG file
-  Image pixels;                 // of any other
-  std::string fault;            // empty if the file is good
+  std::vector<std::byte> bytes;  // of a JPEG file, whole or packed
+  Image pixels;                  // of any other
+  std::string why_whole;         // why a JPEG file that should have been packed is kept whole; empty for all others
+  std::string fault;             // empty if the file is good
 
   /// Points into this.
   StoredImage image() const;
 };
 
-/// Read `path` and decode it. What is a JPEG by its content, whatever its name, is kept as it is; other formats as pixels.
-/// Never throws for what is wrong with the file: see `fault`.
-StoredFile load_source_file(const std::string& path);
+/// Read `path` and decode it. What is a JPEG by its content, whatever its name, is packed, or kept as it is if it cannot be or
+/// if `keep_files`; other formats are stored as pixels. Never throws for what is wrong with the file: see `fault`.
+StoredFile load_source_file(const std::string& path, bool keep_files);
 
 }  // namespace mosaic

@@ -5,7 +5,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/text.h"
-#include "image/decode.h"
+#include "packed/stored_decoder.h"
 #include "preprocess/in_order.h"
 #include "preprocess/info.h"
 #include "preprocess/progress_line.h"
@@ -17,6 +17,7 @@ namespace {
 /// What is wrong with one image; empty if nothing is.
 std::string fault_of(const ShardSet& shards, std::int64_t sample) {
   thread_local std::vector<std::byte> buffer;
+  thread_local StoredDecoder decoder;
   thread_local Image pixels;
   StoredImage stored;
   try {
@@ -25,7 +26,7 @@ std::string fault_of(const ShardSet& shards, std::int64_t sample) {
     return e.what();
   }
   try {
-    decode_stored(stored, pixels);
+    decoder.decode(stored, pixels);
   } catch (const Error& e) {
     return str(shards.describe(sample), ": ", e.what());
   }

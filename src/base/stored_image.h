@@ -8,8 +8,9 @@ namespace mosaic {
 
 /// How the bytes of one image are kept in a shard. The values are part of the format on disk.
 enum class StoredKind : std::uint8_t {
-  kJpegFile = 0,  // a JPEG file as it was
-  kPixels = 1,    // width * height * 3 bytes, rows top to bottom, RGB
+  kJpegFile = 0,    // a JPEG file as it was
+  kPixels = 1,      // width * height * 3 bytes, rows top to bottom, RGB
+  kPackedJpeg = 2,  // the coefficients of a JPEG file, packed so that any part of it decodes fast
 };
 
 /// One image as it lies in a shard, not yet decoded. The bytes belong to someone else.

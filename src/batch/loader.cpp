@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "batch/sample_reader.h"
 #include "batch/sampler.h"
 
 namespace mosaic {
@@ -50,6 +51,7 @@ BatchPlan eval_plan(std::int64_t samples, std::int64_t global_batch, int rank, i
 struct Loader::State : std::enable_shared_from_this<Loader::State> {
   std::shared_ptr<const ShardSet> shards;
   View view;
+  SampleReader reader;
   int depth;
 
   std::mutex mutex;
@@ -77,7 +79,8 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
 
   std::vector<std::thread> workers;
 
-  State(std::shared_ptr<const ShardSet> s, View v, int d) : shards(std::move(s)), view(v), depth(d) {}
+  State(std::shared_ptr<const ShardSet> s, View v, int d)
+      : shards(std::move(s)), view(v), reader(shards, v), depth(d) {}
 
   int side_of(std::int64_t batch) const { return plan.sides.empty() ? view.side() : plan.sides[batch]; }
 
@@ -141,8 +144,8 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
   }
 
   void fill(Slab& slab, std::int64_t i, std::int64_t epoch, std::int64_t sample, View::Scratch& scratch,
-            std::vector<std::byte>& buffer) const {
-    const StoredImage image = shards->read(sample, buffer);
+            std::vector<std::byte>& buffer) {
+    const StoredImage image = reader.read(sample, epoch, buffer);
     const std::size_t bytes = static_cast<std::size_t>(slab.side) * slab.side * 3;
     try {
       view.render(image, epoch, sample, slab.side, scratch, slab.images.data() + i * bytes);
@@ -274,5 +277,7 @@ double Loader::waited_seconds() const {
   const std::lock_guard lock(state_->mutex);
   return state_->waited;
 }
+
+std::uint64_t Loader::bytes_read() const { return state_->reader.bytes_read(); }
 
 }  // namespace mosaic

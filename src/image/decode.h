@@ -23,8 +23,8 @@ ImageFormat image_format(std::span<const std::byte> file);
 /// @throws Error saying what is wrong with the bytes, without the file's name
 Image decode_file(std::span<const std::byte> file);
 
-/// Decode what a shard holds into `out`, whose memory is used again. `image.width` and `height` must be what the bytes
-/// say. Thread-safe on different `out`.
+/// Decode what a shard holds as a file or as pixels into `out`, whose memory is used again; packed/ does the other kinds.
+/// `image.width` and `height` must be what the bytes say. Thread-safe on different `out`.
 /// @throws Error saying what is wrong with the bytes, without naming the sample: the caller knows it
 void decode_stored(const StoredImage& image, Image& out);
 

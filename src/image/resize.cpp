@@ -17,34 +17,6 @@ std::uint8_t to_pixel(std::int32_t sum) {
   return static_cast<std::uint8_t>(value < 0 ? 0 : value > 255 ? 255 : value);
 }
 
-/// Filter for outputs `begin` to `end` (exclusive) of `in_size` pixels scaled to `out_size`: a triangle as wide as two
-/// input pixels where it enlarges, two output pixels where it reduces. Every operation, and its order, decides bits.
-void make_filter(int in_size, int out_size, int begin, int end, ResizeFilter& filter) {
-  const double scale = static_cast<double>(in_size) / out_size;
-  const double support = std::max(scale, 1.0);
-  const double inverse_support = 1.0 / support;
-  filter.stride = static_cast<int>(std::ceil(support)) * 2 + 1;
-  const auto outputs = static_cast<std::size_t>(end - begin);
-  filter.first.resize(outputs);
-  filter.count.resize(outputs);
-  filter.weights.resize(outputs * filter.stride);
-  for (int i = begin; i < end; ++i) {
-    const double centre = (i + 0.5) * scale;
-    const int low = std::max(0, static_cast<int>(centre - support + 0.5));
-    const int high = std::min(in_size, static_cast<int>(centre + support + 0.5));
-    const auto weight = [&](int source) {
-      return std::max(0.0, 1.0 - std::abs((source - centre + 0.5) * inverse_support));
-    };
-    double sum = 0;
-    for (int source = low; source < high; ++source) sum += weight(source);
-    std::int32_t* weights = &filter.weights[static_cast<std::size_t>(i - begin) * filter.stride];
-    for (int source = low; source < high; ++source)
-      *weights++ = static_cast<std::int32_t>(0.5 + weight(source) / sum * (1 << kFractionBits));
-    filter.first[i - begin] = low;
-    filter.count[i - begin] = high - low;
-  }
-}
-
 /// One row: out[i] from the pixels of `in`. `step` is 3, or -3 to write from right to left.
 void scale_row(const std::uint8_t* in, const ResizeFilter& filter, std::uint8_t* out, int step) {
   const std::size_t outputs = filter.first.size();
@@ -154,6 +126,34 @@ int centre_corner(int size, int crop) {
 }
 
 }  // namespace
+
+// A triangle as wide as two input pixels where it enlarges, two output pixels where it reduces. Every operation, and its
+// order, decides bits.
+void make_filter(int in_size, int out_size, int begin, int end, ResizeFilter& filter) {
+  const double scale = static_cast<double>(in_size) / out_size;
+  const double support = std::max(scale, 1.0);
+  const double inverse_support = 1.0 / support;
+  filter.stride = static_cast<int>(std::ceil(support)) * 2 + 1;
+  const auto outputs = static_cast<std::size_t>(end - begin);
+  filter.first.resize(outputs);
+  filter.count.resize(outputs);
+  filter.weights.resize(outputs * filter.stride);
+  for (int i = begin; i < end; ++i) {
+    const double centre = (i + 0.5) * scale;
+    const int low = std::max(0, static_cast<int>(centre - support + 0.5));
+    const int high = std::min(in_size, static_cast<int>(centre + support + 0.5));
+    const auto weight = [&](int source) {
+      return std::max(0.0, 1.0 - std::abs((source - centre + 0.5) * inverse_support));
+    };
+    double sum = 0;
+    for (int source = low; source < high; ++source) sum += weight(source);
+    std::int32_t* weights = &filter.weights[static_cast<std::size_t>(i - begin) * filter.stride];
+    for (int source = low; source < high; ++source)
+      *weights++ = static_cast<std::int32_t>(0.5 + weight(source) / sum * (1 << kFractionBits));
+    filter.first[i - begin] = low;
+    filter.count[i - begin] = high - low;
+  }
+}
 
 void resize_crop(ImageView image, Box box, int out_width, int out_height, bool flip, ResizeScratch& scratch,
                  std::uint8_t* out) {

@@ -16,6 +16,10 @@ struct ResizeFilter {
   int stride = 0;
 };
 
+/// Pillow's antialiased triangle filter, for outputs `begin` to `end` (exclusive) of `in_size` pixels scaled to `out_size`.
+/// No weight is negative.
+void make_filter(int in_size, int out_size, int begin, int end, ResizeFilter& filter);
+
 /// Buffers that resizing uses again: they grow to what the largest image needed. One per thread.
 class ResizeScratch {
  public:

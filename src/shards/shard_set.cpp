@@ -207,23 +207,29 @@ StoredImage ShardSet::read(std::int64_t sample, std::vector<std::byte>& buffer) 
   const auto size = static_cast<std::size_t>(t.sizes[image]);
   if (buffer.size() < size) buffer.resize(size);
   const auto bytes = std::span(buffer).first(size);
-
-  std::size_t got = 0;
-  bool again = false;
-  with_retries("reading " + shard.path, [&] {
-    const std::uint64_t offset = t.pool_offset + t.offsets[image];
-    // A handle that has gone stale stays so: a later try opens the file anew, for itself alone.
-    got = std::exchange(again, true) ? read_at(open_to_read(shard.path), offset, bytes, shard.path)
-                                     : read_at(shard.file, offset, bytes, shard.path);
-  });
-  if (got != size)
-    throw Error(str(shard.path, ": image ", image, " (sample ", sample, "): got ", got, " bytes, expected ", size,
-                    ": truncated since it was opened"));
+  read_part(sample, 0, bytes);
   if (const std::uint32_t sum = crc32c(bytes); sum != t.crc32c[image])
     throw Error(str(describe(sample), ": CRC-32C: got ", std::hex, sum, ", expected ", t.crc32c[image],
                     ": the bytes in the shard have changed: copy ", shard.path, " again, or pack again"));
   return {static_cast<StoredKind>(t.kinds[image]), static_cast<int>(t.widths[image]),
           static_cast<int>(t.heights[image]), bytes};
+}
+
+void ShardSet::read_part(std::int64_t sample, std::uint64_t begin, std::span<std::byte> to) const {
+  const auto [shard, image] = state_->find(sample);
+  const ShardTables& t = shard.tables;
+  assert(begin <= t.sizes[image] && to.size() <= t.sizes[image] - begin);
+  std::size_t got = 0;
+  bool again = false;
+  with_retries("reading " + shard.path, [&] {
+    const std::uint64_t offset = t.pool_offset + t.offsets[image] + begin;
+    // A handle that has gone stale stays so: a later try opens the file anew, for itself alone.
+    got = std::exchange(again, true) ? read_at(open_to_read(shard.path), offset, to, shard.path)
+                                     : read_at(shard.file, offset, to, shard.path);
+  });
+  if (got != to.size())
+    throw Error(str(shard.path, ": image ", image, " (sample ", sample, "): got ", got, " bytes, expected ", to.size(),
+                    ": truncated since it was opened"));
 }
 
 }  // namespace mosaic

@@ -125,8 +125,8 @@ void check_image(const ShardTables& t, std::size_t i, std::uint64_t pool_size, c
   constexpr std::uint32_t kMostPixels = std::numeric_limits<std::int32_t>::max();
   if (t.widths[i] == 0 || t.heights[i] == 0 || t.widths[i] > kMostPixels || t.heights[i] > kMostPixels)
     fail("size: got ", t.widths[i], " x ", t.heights[i], " pixels, expected 1 to ", kMostPixels, " each", kDamaged);
-  if (t.kinds[i] > static_cast<std::uint8_t>(StoredKind::kPixels))
-    fail("kind: got ", int{t.kinds[i]}, ", expected 0 (JPEG file) or 1 (pixels)", kDamaged);
+  if (t.kinds[i] > static_cast<std::uint8_t>(StoredKind::kPackedJpeg))
+    fail("kind: got ", int{t.kinds[i]}, ", expected 0 (JPEG file), 1 (pixels) or 2 (packed JPEG)", kDamaged);
   const std::uint64_t pixels = std::uint64_t{t.widths[i]} * t.heights[i];
   if (t.kinds[i] == static_cast<std::uint8_t>(StoredKind::kPixels) && (t.sizes[i] % 3 != 0 || t.sizes[i] / 3 != pixels))
     fail("got ", t.sizes[i], " bytes, expected three for each of ", t.widths[i], " x ", t.heights[i], " pixels",

@@ -1,6 +1,9 @@
+#include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "catch.h"
 #include "image/decode.h"
 #include "image/resize.h"
@@ -10,7 +13,7 @@
 #include "shards/shard_set.h"
 #include "support.h"
 
-// info, verify, export and show.
+// info, verify, export, show and bench.
 
 namespace mosaic::test {
 namespace {
@@ -32,8 +35,8 @@ TEST_CASE("info prints what the shards hold, of all splits or one", "[preprocess
   const Packed packed;
   const Outcome all = run_preprocess({"info", packed.out});
   CHECK(all.exit_code == 0);
-  CHECK_THAT(all.out, Contains("train") && Contains("val") && Contains("images                  16        6\n") &&
-                          Contains("images per class         8        3\n") && Contains("sides in pixels"));
+  CHECK_THAT(all.out, Contains("train") && Contains("val") && Contains("images                   16        6\n") &&
+                          Contains("images per class          8        3\n") && Contains("sides in pixels"));
   const Outcome one = run_preprocess({"info", packed.out, "--split", "val"});
   CHECK(one.out.find("train") == std::string::npos);
 
@@ -95,7 +98,8 @@ TEST_CASE("export gives back the files, and packing them again the same data set
   INFO(outcome.err);
   REQUIRE(outcome.exit_code == 0);
   CHECK_THAT(outcome.out, Contains("train: 16 files in " + files + "/train\n"));
-  CHECK(read_text(files + "/train/a/photo.JPEG") == read_text(packed.root / "in/train/a/photo.JPEG"));
+  const auto pixels = [](const std::string& path) { return decode_file(read_file(path)).rgb; };
+  CHECK(pixels(files + "/train/a/photo.JPEG") == pixels(packed.root / "in/train/a/photo.JPEG"));
   CHECK(read_text(files + "/train/b/3.ppm") == read_text(packed.root / "in/train/b/3.ppm"));
   const std::string bmp = read_text(packed.root / "in/val/a/deeper/picture.bmp");
   CHECK(read_ppm(files + "/val/a/deeper/picture.ppm").rgb == decode_file(std::as_bytes(std::span(bmp))).rgb);
@@ -106,6 +110,25 @@ TEST_CASE("export gives back the files, and packing them again the same data set
   const Outcome twice = run_preprocess({"export", packed.out, files, "--split", "val"});
   CHECK(twice.exit_code == kExitBadInput);
   CHECK(twice.err == "preprocess: " + files + "/val: there are files here already: take a new folder\n");
+}
+
+TEST_CASE("export of shards with whole files gives back these, byte for byte", "[preprocess]") {
+  const TemporaryFolder root;
+  write_small_folder(root / "in");
+  REQUIRE(run_preprocess({"pack", root / "in", root / "out", "--keep-files"}).exit_code == 0);
+  REQUIRE(run_preprocess({"export", root / "out", root / "files"}).exit_code == 0);
+  CHECK(read_text(root / "files/train/a/photo.JPEG") == read_text(root / "in/train/a/photo.JPEG"));
+}
+
+TEST_CASE("verify decodes: a packed JPEG with a good checksum that is none is a fault", "[preprocess]") {
+  const TemporaryFolder folder;
+  auto samples = some_samples(3);
+  samples[1].kind = StoredKind::kPackedJpeg;
+  samples[1].bytes = "certainly no coefficients";
+  write_shards(folder.path(), "train", samples, 3);
+  const Outcome outcome = run_preprocess({"verify", folder.path()});
+  CHECK(outcome.exit_code == kExitBadInput);
+  CHECK_THAT(outcome.err, Contains("fault: sample 1 (train-00000.h5, image 1, dog/1.png): packed record: "));
 }
 
 TEST_CASE("export writes nothing outside its folder and loses no file to another of the same name", "[preprocess]") {
@@ -158,6 +181,29 @@ TEST_CASE("show writes exactly the pixels of decoding, cropping, scaling and mir
   CHECK(read_ppm(ppm).rgb == expected({3, 2, 17, 11}, 17, 11, false));
   REQUIRE(show({"--crop", "3,2,17,11", "--side", "24", "--flip"}).exit_code == 0);
   CHECK(read_ppm(ppm).rgb == expected({3, 2, 17, 11}, 24, 24, true));
+}
+
+TEST_CASE("bench prints one line of JSON with the rates of the first epoch and those after it", "[preprocess]") {
+  const Packed packed;
+  const Outcome outcome = run_preprocess({"bench", packed.out, "--side", "32", "--threads", "2", "--seconds", "0.05"});
+  INFO(outcome.err);
+  REQUIRE(outcome.exit_code == 0);
+  CHECK(std::count(outcome.out.begin(), outcome.out.end(), '\n') == 1);
+  const auto json = nlohmann::json::parse(outcome.out);
+  CHECK(json.at("side") == 32);
+  CHECK(json.at("threads") == 2);
+  CHECK(json.at("packed") == 2);
+  CHECK(json.at("pixels") == 14);
+  CHECK(json.at("first_epoch").at("images") == 16);
+  CHECK(json.at("first_epoch").at("bytes_per_image").get<double>() ==
+        Approx(json.at("stored_bytes").get<double>() / 16).margin(1));
+  const auto later = json.at("later_epochs");
+  CHECK(later.at("images") == 16 * later.at("epochs").get<int>());
+  for (const char* rate : {"images_per_second", "images_per_cpu_second", "bytes_per_second"})
+    CHECK(later.at(rate).get<double>() > 0);
+
+  CHECK(run_preprocess({"bench", packed.out, "--side", "0"}).err == "preprocess: --side: got 0, expected 1 to 65535\n");
+  CHECK_THAT(run_preprocess({"bench", packed.out, "--split", "test"}).err, Contains("no shards of split 'test'"));
 }
 
 TEST_CASE("show refuses what is not there, with the range", "[preprocess]") {

@@ -1,8 +1,10 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "catch.h"
 #include "image/decode.h"
+#include "packed/stored_decoder.h"
 #include "preprocess/image_files.h"
 #include "preprocess/run_preprocess.h"
 #include "shards/format.h"
@@ -30,7 +32,19 @@ std::size_t files_in(const std::string& folder) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
 
-TEST_CASE("packing keeps JPEG files as they are and stores other formats as pixels, class by class", "[preprocess]") {
+/// The pixels of the JPEG file `name` of the corpus.
+Image corpus_pixels(const std::string& name) {
+  return decode_file(read_file(source_folder() + "/tests/corpus/images/" + name));
+}
+
+Image pixels_of(const ShardSet& shards, std::int64_t sample) {
+  std::vector<std::byte> buffer;
+  Image image;
+  StoredDecoder().decode(shards.read(sample, buffer), image);
+  return image;
+}
+
+TEST_CASE("packing packs JPEG files without loss and stores other formats as pixels, class by class", "[preprocess]") {
   const TemporaryFolder root;
   write_small_folder(root / "in", 2);
   copy_corpus_image("420.jpg", root / "in/train/b/called.png");  // a JPEG by its content
@@ -49,11 +63,11 @@ TEST_CASE("packing keeps JPEG files as they are and stores other formats as pixe
   CHECK(train.label(4) == 1);
   CHECK(val.size() == 6);
 
-  const std::string photo = read_text(source_folder() + "/tests/corpus/images/420.jpg");
-  CHECK(train.kind(2) == StoredKind::kJpegFile);
-  CHECK(read_bytes(train, 2) == photo);
-  CHECK(read_bytes(train, 6) == photo);
-  const Image decoded = decode_file(std::as_bytes(std::span(photo)));
+  const Image decoded = corpus_pixels("420.jpg");
+  CHECK(train.kind(2) == StoredKind::kPackedJpeg);
+  CHECK(train.kind(6) == StoredKind::kPackedJpeg);
+  CHECK(pixels_of(train, 2).rgb == decoded.rgb);
+  CHECK(read_bytes(train, 6) == read_bytes(train, 2));
   CHECK(train.width(2) == decoded.width);
   CHECK(train.height(2) == decoded.height);
   const Image bmp = picture(9, 7, 3);
@@ -62,11 +76,52 @@ TEST_CASE("packing keeps JPEG files as they are and stores other formats as pixe
   CHECK(read_bytes(train, 3) == std::string(bmp.rgb.begin(), bmp.rgb.end()));
 
   CHECK_THAT(outcome.out,
-             Contains("images                    9        6\n") && Contains("JPEG files                3        2\n"));
+             Contains("images                    9        6\n") && Contains("packed JPEG files         3        2\n"));
   CHECK_THAT(outcome.out, Contains("fingerprint of train: " + train.fingerprint()));
   CHECK(outcome.err.find('\r') == std::string::npos);  // no bar where there is no terminal
   CHECK(fs::exists(root / "out/train.journal"));
   CHECK(files_in(root / "out") == 4);
+}
+
+TEST_CASE("with --keep-files JPEG files are stored byte for byte", "[preprocess]") {
+  const TemporaryFolder root;
+  write_small_folder(root / "in", 2);
+  const Outcome outcome = run_preprocess({"pack", root / "in", root / "out", "--keep-files"});
+  REQUIRE(outcome.exit_code == 0);
+  const ShardSet train(root / "out", "train");
+  CHECK(train.kind(2) == StoredKind::kJpegFile);
+  CHECK(read_bytes(train, 2) == read_text(source_folder() + "/tests/corpus/images/420.jpg"));
+  CHECK_THAT(outcome.out,
+             Contains("packed JPEG files         0        0\n") && Contains("whole JPEG files          2        2\n"));
+
+  const Outcome packed = run_preprocess({"pack", root / "in", root / "out"});
+  CHECK(packed.exit_code == kExitBadInput);  // other options, and so other bytes
+  CHECK_THAT(packed.err, Contains("with other options"));
+}
+
+TEST_CASE("JPEG files that cannot be packed are kept whole and counted by reason, also by a run that goes on",
+          "[preprocess]") {
+  const TemporaryFolder root;
+  for (const char* name : {"420.jpg", "cmyk.jpg", "grey.jpg"}) copy_corpus_image(name, root / "in/x/c/" + name);
+  write_text(root / "in/x/c/bad.jpg", "no image");
+  const std::vector<std::string> command = {"pack", root / "in", root / "out", "--split", "x", "--shard-size", "1"};
+  REQUIRE(run_preprocess(command).exit_code == kExitBadInput);  // all parts are written, with the journal
+  auto skipping = command;
+  skipping.insert(skipping.end(), {"--skip-bad", "1"});
+
+  const Outcome outcome = run_preprocess(skipping);
+
+  REQUIRE(outcome.exit_code == 0);
+  CHECK_THAT(outcome.out, Contains("packed JPEG files          2\n") && Contains("whole JPEG files           1\n") &&
+                              Contains("  CMYK or YCCK             1\n"));
+  const ShardSet shards(root / "out", "x");
+  for (std::int64_t i = 0; i < shards.size(); ++i) {
+    const std::string name = shards.source_name(i).substr(2);
+    CAPTURE(name);
+    const bool packed = name == "420.jpg" || name == "grey.jpg";
+    CHECK(shards.kind(i) == (packed ? StoredKind::kPackedJpeg : StoredKind::kJpegFile));
+    CHECK(pixels_of(shards, i).rgb == corpus_pixels(name).rgb);
+  }
 }
 
 TEST_CASE("the same files give the same bytes for any number of threads and at any time", "[preprocess]") {

@@ -1,0 +1,22 @@
+#include "packed/portable_kernels.h"
+
+namespace mosaic {
+
+const Kernels& portable_kernels() {
+  static constexpr Kernels kKernels = {
+      .name = "portable",
+      .plan_tables = PlanTables::kWeights,
+      .unpack = portable::unpack,
+      .inverse_dct = portable::inverse_dct,
+      .upsample_across = portable::upsample_across,
+      .upsample_both = portable::upsample_both,
+      .upsample_down = portable::upsample_down,
+      .to_rgb = portable::to_rgb,
+      .across = portable::across,
+      .down = portable::down,
+      .interleave = portable::interleave,
+  };
+  return kKernels;
+}
+
+}  // namespace mosaic

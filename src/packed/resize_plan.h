@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "image/resize.h"
+#include "packed/kernels.h"
+
+namespace mosaic {
+
+/// What is wanted of one direction of a resize: outputs [begin, end) of `in` samples scaled to `scaled`.
+struct ResizeAxis {
+  int in = 0, scaled = 0, begin = 0, end = 0;
+  bool operator==(const ResizeAxis&) const = default;
+};
+
+/// The samples that the outputs depend on: [begin, end).
+struct SourceRange {
+  int begin = 0, end = 0;
+};
+
+/// Pillow's weights (image/resize.h) in the tables of one set of kernels. Samples are counted from `source().begin`.
+class AcrossTables {
+ public:
+  AcrossTables() = default;
+  AcrossTables(ResizeAxis axis, PlanTables tables);
+  const AcrossPlan& plan() const { return plan_; }
+  SourceRange source() const { return source_; }
+
+ private:
+  SourceRange source_;
+  AcrossPlan plan_{};
+  std::vector<std::int32_t> first_, weights_, quad_first_;
+  std::vector<std::uint8_t> window_, quad_shuffle_;
+  std::vector<std::int8_t> digits_;
+  std::vector<std::int16_t> words_;
+};
+
+class DownTables {
+ public:
+  DownTables() = default;
+  DownTables(ResizeAxis axis, PlanTables tables);
+  const DownPlan& plan() const { return plan_; }
+  SourceRange source() const { return source_; }
+
+ private:
+  SourceRange source_;
+  DownPlan plan_{};
+  std::vector<std::int32_t> first_group_, groups_, rows_needed_, begin_, weights_;
+  std::vector<std::int8_t> digits_;
+  std::vector<std::int16_t> words_;
+};
+
+/// Tables for the sizes of late: making them takes a good part of the time of a resize. Memory is bounded: a place for each of
+/// kPlaces sizes, taken over by the next size that belongs there.
+template <class Tables>
+class PlanCache {
+ public:
+  explicit PlanCache(PlanTables tables) : tables_(tables), places_(kPlaces) {}
+
+  /// Valid until the next call.
+  const Tables& get(ResizeAxis axis) {
+    const auto hash =
+        static_cast<std::uint32_t>(axis.in) * 0x9E3779B1u ^ static_cast<std::uint32_t>(axis.scaled) * 0x85EBCA77u;
+    Place& place = places_[hash >> (32 - kPlacesBits)];
+    if (place.axis != axis) place = {axis, Tables(axis, tables_)};
+    return place.tables;
+  }
+
+ private:
+  static constexpr int kPlacesBits = 9;
+  static constexpr std::size_t kPlaces = std::size_t{1} << kPlacesBits;
+  struct Place {
+    ResizeAxis axis;
+    Tables tables;
+  };
+  PlanTables tables_;
+  std::vector<Place> places_;
+};
+
+}  // namespace mosaic

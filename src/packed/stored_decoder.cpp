@@ -1,0 +1,82 @@
+#include "packed/stored_decoder.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "image/decode.h"
+
+namespace mosaic {
+
+StoredDecoder::StoredDecoder(const Kernels& kernels) : kernels_(kernels), rows_(kernels), resizer_(kernels) {}
+
+void StoredDecoder::decode(const StoredImage& image, Image& out) {
+  if (image.kind == StoredKind::kPackedJpeg) {
+    decode_whole(open_packed(image), out);
+  } else {
+    decode_stored(image, out);
+  }
+}
+
+void StoredDecoder::decode_crop(const StoredImage& image, Box box, int side, bool flip, std::uint8_t* out) {
+  if (image.kind == StoredKind::kPackedJpeg) {
+    decode_scaled(open_packed(image), box, {box.width, side, 0, side}, {box.height, side, 0, side}, flip, out,
+                  static_cast<std::size_t>(side) * 3);
+  } else {
+    decode_stored(image, decoded_);
+    resize_crop(decoded_, box, side, side, flip, resize_, out);
+  }
+}
+
+void StoredDecoder::decode_center_crop(const StoredImage& image, int resize_size, int crop_size, std::uint8_t* out) {
+  if (image.kind != StoredKind::kPackedJpeg) {
+    decode_stored(image, decoded_);
+    return resize_center_crop(decoded_, resize_size, crop_size, resize_, out);
+  }
+  const Size scaled =
+      resize_size > 0 ? resized_to_shorter(image.width, image.height, resize_size) : Size{image.width, image.height};
+  const Corner corner = center_crop_corner(scaled.width, scaled.height, crop_size);
+  const std::size_t stride = static_cast<std::size_t>(crop_size) * 3;
+  const int width = std::min(scaled.width, crop_size), height = std::min(scaled.height, crop_size);
+  if (width < crop_size || height < crop_size) std::fill_n(out, stride * crop_size, std::uint8_t{0});
+  const int left = std::max(corner.left, 0), top = std::max(corner.top, 0);
+  std::uint8_t* to = out + std::max(-corner.top, 0) * stride + static_cast<std::size_t>(std::max(-corner.left, 0)) * 3;
+  decode_scaled(open_packed(image), {0, 0, image.width, image.height}, {image.width, scaled.width, left, left + width},
+                {image.height, scaled.height, top, top + height}, false, to, stride);
+}
+
+void StoredDecoder::decode_whole(const PackedRecord& record, Image& out) {
+  out.width = record.width();
+  out.height = record.height();
+  const std::size_t stride = static_cast<std::size_t>(out.width) * 3;
+  out.rgb.resize(stride * out.height);
+  rows_.start(record, {0, 0, out.width, out.height});
+  // The kernels may read before and after a channel: `interleave`.
+  std::uint8_t* channel[3];
+  for (int c = 0; c < 3; ++c) channel[c] = row_[c].get(static_cast<std::size_t>(out.width) + 2 * kRowSlack) + kRowSlack;
+  for (int c = rows_.channels(); c < 3; ++c) channel[c] = channel[0];
+  for (int y = 0; y < out.height; ++y) {
+    rows_.next(channel[0], channel[1], channel[2]);
+    kernels_.interleave(channel[0], channel[1], channel[2], out.width, false, out.rgb.data() + y * stride);
+  }
+}
+
+void StoredDecoder::decode_scaled(const PackedRecord& record, Box box, ResizeAxis across, ResizeAxis down, bool flip,
+                                  std::uint8_t* out, std::size_t out_stride) {
+  const auto channels = static_cast<int>(record.components().size());
+  const Box part = resizer_.start(across, down, channels, flip, out, out_stride);
+  rows_.start(record, {box.left + part.left, box.top + part.top, part.width, part.height});
+  for (int y = 0; y < part.height; ++y) {
+    rows_.next(resizer_.row(0), resizer_.row(1), resizer_.row(2));
+    resizer_.push();
+  }
+}
+
+PackedRecord open_packed(const StoredImage& image) {
+  const PackedRecord record(image.bytes);
+  if (record.width() != image.width || record.height() != image.height)
+    throw Error(str("packed record: ", record.width(), " x ", record.height(), " pixels, expected ", image.width, " x ",
+                    image.height));
+  return record;
+}
+
+}  // namespace mosaic

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/stored_image.h"
+#include "image/image.h"
+#include "image/resize.h"
+#include "packed/crop_rows.h"
+#include "packed/kernel_choice.h"
+#include "packed/row_resizer.h"
+
+namespace mosaic {
+
+/// Decodes what a shard holds, of every kind. One per thread; its buffers grow to what the largest image needed.
+class StoredDecoder {
+ public:
+  explicit StoredDecoder(const Kernels& kernels = best_kernels());
+
+  /// The whole image.
+  /// @param image  its width and height must be what the bytes say
+  /// @throws Error saying what is wrong with the bytes, without naming the sample: the caller knows it
+  void decode(const StoredImage& image, Image& out);
+
+  /// `box` of the image, scaled to side x side and mirrored if `flip`: the bytes of `decode`, then `resize_crop`. Of packed
+  /// coefficients only what the box needs is decoded, and scaled row by row.
+  /// @param box  inside the image, not empty
+  /// @param out  side * side * 3 bytes; overwritten
+  void decode_crop(const StoredImage& image, Box box, int side, bool flip, std::uint8_t* out);
+
+  /// The evaluation view: the bytes of `decode`, then `resize_center_crop`.
+  void decode_center_crop(const StoredImage& image, int resize_size, int crop_size, std::uint8_t* out);
+
+ private:
+  void decode_whole(const PackedRecord& record, Image& out);
+  void decode_scaled(const PackedRecord& record, Box box, ResizeAxis across, ResizeAxis down, bool flip,
+                     std::uint8_t* out, std::size_t out_stride);
+
+  const Kernels& kernels_;
+  CropRows rows_;
+  RowResizer resizer_;
+  Image decoded_;
+  ResizeScratch resize_;
+  std::array<AlignedBuffer, 3> row_;
+};
+
+/// Open a record of packed coefficients.
+/// @throws Error if it is none, or not of the size that the shard says
+PackedRecord open_packed(const StoredImage& image);
+
+}  // namespace mosaic

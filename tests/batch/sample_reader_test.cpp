@@ -1,0 +1,99 @@
+#include "batch/sample_reader.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/file.h"
+#include "catch.h"
+#include "image/decode.h"
+#include "packed/coefficient_images.h"
+#include "packed/encode_record.h"
+#include "shards/shard_writer.h"
+#include "support.h"
+
+namespace mosaic {
+namespace {
+
+/// Packed images of 300 x 400 pixels, and one that is stored as pixels.
+class PackedSet {
+ public:
+  PackedSet() {
+    ShardWriter writer("train", 0, {"a"});
+    for (int i = 0; i < 8; ++i) {
+      std::vector<std::byte> record;
+      REQUIRE(encode_record(test::coefficient_image(300, 400, test::samplings()[i], i), record) == "");
+      writer.add({StoredKind::kPackedJpeg, 300, 400, record}, 0, "x");
+    }
+    const std::vector<std::byte> pixels(300, std::byte{7});
+    writer.add({StoredKind::kPixels, 10, 10, pixels}, 0, "y");
+    writer.write(folder_ / "part");
+    finish_shards({folder_ / "part"}, folder_.path(), "train");
+    shards = std::make_shared<const ShardSet>(folder_.path(), "train");
+  }
+  std::string path() const { return shards->shard_path(0); }
+  std::shared_ptr<const ShardSet> shards;
+
+ private:
+  test::TemporaryFolder folder_;
+};
+
+TEST_CASE("a sample that was read before is read in part, and looks the same", "[batch]") {
+  const PackedSet set;
+  TrainDatasetConfig config;
+  const View view(config, std::nullopt, 3);
+  SampleReader reader(set.shards, view);
+  const auto scratch = View::make_scratch();
+  std::vector<std::byte> buffer, whole;
+  std::uint64_t first_epoch = 0;
+  for (std::int64_t epoch = 0; epoch < 20; ++epoch) {
+    for (std::int64_t sample = 0; sample < set.shards->size(); ++sample) {
+      CAPTURE(epoch, sample);
+      std::fill(buffer.begin(), buffer.end(), std::byte{0xff});  // what is not read is of no help
+      std::vector<std::uint8_t> got(32 * 32 * 3), expected(got);
+      view.render(reader.read(sample, epoch, buffer), epoch, sample, 32, *scratch, got.data());
+      view.render(set.shards->read(sample, whole), epoch, sample, 32, *scratch, expected.data());
+      CHECK(got == expected);
+    }
+    if (epoch == 0) first_epoch = reader.bytes_read();
+  }
+  CHECK(reader.bytes_read() < 20 * first_epoch * 9 / 10);
+}
+
+TEST_CASE("evaluation and crops from a resized image read all of it", "[batch]") {
+  const PackedSet set;
+  TrainDatasetConfig resized;
+  resized.resize_size = 64;
+  for (const View& view : {View(DatasetConfig{.resize_size = 64, .crop_size = 56}), View(resized, std::nullopt, 3)}) {
+    SampleReader reader(set.shards, view);
+    const auto scratch = View::make_scratch();
+    std::vector<std::byte> buffer, whole;
+    for (int round = 0; round < 2; ++round)
+      for (std::int64_t sample = 0; sample < set.shards->size(); ++sample) {
+        std::fill(buffer.begin(), buffer.end(), std::byte{0xff});
+        std::vector<std::uint8_t> got(56 * 56 * 3), expected(got);
+        view.render(reader.read(sample, 1, buffer), 1, sample, 56, *scratch, got.data());
+        view.render(set.shards->read(sample, whole), 1, sample, 56, *scratch, expected.data());
+        CHECK(got == expected);
+      }
+  }
+}
+
+TEST_CASE("damage is found when a sample is read for the first time", "[batch]") {
+  const PackedSet set;
+  std::vector<std::byte> buffer;
+  const StoredImage third = set.shards->read(2, buffer);
+  const std::string needle(reinterpret_cast<const char*>(third.bytes.data()) + 5000, 64);
+  std::string file = test::read_text(set.path());
+  file[file.find(needle) + 9] ^= 1;
+  {
+    std::ofstream out(set.path(), std::ios::binary);
+    out << file;
+  }
+  SampleReader reader(set.shards, View(TrainDatasetConfig{}, std::nullopt, 3));
+  CHECK_NOTHROW(reader.read(1, 0, buffer));
+  CHECK_THAT(test::message_of([&] { reader.read(2, 0, buffer); }), Catch::Matchers::Contains("CRC-32C: got "));
+  CHECK_THAT(test::message_of([&] { reader.read(2, 1, buffer); }), Catch::Matchers::Contains("CRC-32C: got "));
+}
+
+}  // namespace
+}  // namespace mosaic

@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "catch.h"
+#include "image/decode.h"
+#include "image/random_crop.h"
+#include "image/resize.h"
+#include "packed/decode_record.h"
+#include "packed/pack_jpeg.h"
+#include "packed/stored_decoder.h"
+#include "support.h"
+
+namespace mosaic {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> jpegs_in(const std::string& folder) {
+  std::vector<std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files.push_back(entry.path().string());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+int draw(KeyedRandom& random, int bound) { return static_cast<int>(random.uniform_int(bound)); }
+
+/// Whole images, borders, strips, single pixels, and crops as training draws them.
+Box draw_box(int i, const Image& image, KeyedRandom& random) {
+  const int w = image.width, h = image.height;
+  switch (i) {
+    case 0:
+      return {0, 0, w, h};
+    case 1:
+      return {draw(random, w), draw(random, h), 1, 1};
+    case 2:
+      return {0, draw(random, h), w, 1};
+    case 3:
+      return {draw(random, w), 0, 1, h};
+    case 4:
+      return {w - 1 - draw(random, std::min(w, 20)), h - 1 - draw(random, std::min(h, 20)), 1, 1};
+    default: {
+      KeyedCropDraws draws(random(), 0, i);
+      return random_resized_crop(w, h, 0.08, 1.0, draws);
+    }
+  }
+}
+
+/// The claim, for every JPEG below `folder`. Seed and boxes per image from the environment: more of them find more.
+void check_folder(const std::string& name) {
+  const auto folder = test::shared_path(name);
+  if (!folder) return;
+  const char* boxes_wanted = std::getenv("MOSAIC_BOXES");
+  const int boxes = boxes_wanted ? std::atoi(boxes_wanted) : 8;
+  const char* seed_wanted = std::getenv("MOSAIC_SEED");
+  const std::uint64_t seed = seed_wanted ? std::strtoull(seed_wanted, nullptr, 10) : 31;
+  KeyedRandom random{seed};
+  std::vector<StoredDecoder> decoders;
+  for (const Kernels* kernels : usable_kernels()) decoders.emplace_back(*kernels);
+  ResizeScratch scratch;
+  std::map<std::string, int> reasons;
+  std::size_t file_bytes = 0, record_bytes = 0;
+  int packed = 0, compared = 0;
+  std::vector<std::byte> record;
+  for (const auto& path : jpegs_in(*folder)) {
+    const auto file = read_file(path);
+    if (image_format(file) != ImageFormat::kJpeg) continue;
+    CAPTURE(path);
+    Image image;
+    if (!test::message_of([&] { image = decode_file(file); }).empty()) continue;
+    if (const std::string reason = pack_jpeg(file, image, record); !reason.empty()) {
+      ++reasons[reason];
+      continue;
+    }
+    ++packed;
+    file_bytes += file.size();
+    record_bytes += record.size();
+    JpegCoefficients coefficients;
+    decode_coefficients(PackedRecord(record), coefficients);
+    if (decode_file(write_jpeg(coefficients)).rgb != image.rgb) FAIL("written as a JPEG again, it has other pixels");
+    const StoredImage stored{StoredKind::kPackedJpeg, image.width, image.height, record};
+    for (int i = 0; i < boxes; ++i) {
+      const Box box = draw_box(i, image, random);
+      const int side = 1 + draw(random, 224);
+      const bool flip = draw(random, 2) == 1;
+      const std::size_t bytes = static_cast<std::size_t>(side) * side * 3;
+      std::vector<std::uint8_t> expected(bytes), got(bytes);
+      resize_crop(image, box, side, side, flip, scratch, expected.data());
+      for (std::size_t k = 0; k < decoders.size(); ++k) {
+        decoders[k].decode_crop(stored, box, side, flip, got.data());
+        CAPTURE(usable_kernels()[k]->name, box.left, box.top, box.width, box.height, side, flip);
+        if (got != expected) FAIL("other bytes than decode and resize give");
+        ++compared;
+      }
+    }
+  }
+  CHECK(packed > 0);
+  std::string kept;
+  for (const auto& [reason, count] : reasons) kept += str("; kept for '", reason, "': ", count);
+  std::printf("%s: seed %llu: %d packed, %zu to %zu bytes (%.3fx), %d crops equal%s\n", name.c_str(),
+              static_cast<unsigned long long>(seed), packed, file_bytes, record_bytes,
+              static_cast<double>(record_bytes) / static_cast<double>(file_bytes), compared, kept.c_str());
+}
+
+TEST_CASE("crops of packed photos are those of the files, byte for byte", "[packed][shared]") {
+  for (const char* name : {"data/imagenet-sample", "data/odd/open"}) check_folder(name);
+}
+
+TEST_CASE("the same for Imagenette and Imagewoof", "[packed][shared][.slow]") {
+  for (const char* name : {"data/imagenette", "data/imagewoof"}) check_folder(name);
+}
+
+}  // namespace
+}  // namespace mosaic
