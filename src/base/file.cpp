@@ -31,19 +31,13 @@ bool is_transient(int code) {
   return std::find(std::begin(kCodes), std::end(kCodes), code) != std::end(kCodes);
 }
 
-void with_retries(const std::string& what, const std::function<void()>& action) {
+bool pause_before_retry(const char* verb, const std::string& what, const SystemError& failure, int earlier_failures) {
   constexpr std::chrono::milliseconds kPauses[] = {std::chrono::milliseconds(200), std::chrono::seconds(1),
                                                    std::chrono::seconds(3)};
-  for (const auto pause : kPauses) {
-    try {
-      return action();
-    } catch (const SystemError& e) {
-      if (!is_transient(e.code())) throw;
-      log_warning(str(what, " failed and is tried again: ", e.what()));
-    }
-    std::this_thread::sleep_for(pause);
-  }
-  action();
+  if (!is_transient(failure.code()) || earlier_failures >= static_cast<int>(std::size(kPauses))) return false;
+  log_warning(str(verb, ' ', what, " failed and is tried again: ", failure.what()));
+  std::this_thread::sleep_for(kPauses[earlier_failures]);
+  return true;
 }
 
 FileDescriptor open_to_read(const std::string& path) {

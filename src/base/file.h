@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -78,8 +77,20 @@ class SystemError : public Error {
 /// True for what may pass by itself on a shared file system: EIO, ESTALE, ETIMEDOUT and the like; not for a full disk or a missing file.
 bool is_transient(int code);
 
-/// Run `action`; where it throws a SystemError that is transient, warn, and run it again after a pause of 0.2, then 1, then 3 seconds.
-/// What the last try throws goes on. @param what  "reading /scratch/train-00017.h5": for the warning
-void with_retries(const std::string& what, const std::function<void()>& action);
+/// What `with_retries` does after a failure. @return false: do not try again
+bool pause_before_retry(const char* verb, const std::string& what, const SystemError& failure, int earlier_failures);
 
+/// Run `action`; where it throws a SystemError that is transient, warn, and run it again after a pause of 0.2, then 1, then 3 seconds.
+/// What the last try throws goes on. Allocates nothing if all is well.
+/// @param verb, what  for the warning: "reading", "/scratch/train-00017.h5"
+template <class Action>
+void with_retries(const char* verb, const std::string& what, Action action) {
+  for (int failures = 0;; ++failures) {
+    try {
+      return action();
+    } catch (const SystemError& e) {
+      if (!pause_before_retry(verb, what, e, failures)) throw;
+    }
+  }
+}
 }  // namespace mosaic

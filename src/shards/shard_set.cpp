@@ -221,7 +221,7 @@ void ShardSet::read_part(std::int64_t sample, std::uint64_t begin, std::span<std
   assert(begin <= t.sizes[image] && to.size() <= t.sizes[image] - begin);
   std::size_t got = 0;
   bool again = false;
-  with_retries("reading " + shard.path, [&] {
+  with_retries("reading", shard.path, [&] {
     const std::uint64_t offset = t.pool_offset + t.offsets[image] + begin;
     // A handle that has gone stale stays so: a later try opens the file anew, for itself alone.
     got = std::exchange(again, true) ? read_at(open_to_read(shard.path), offset, to, shard.path)

@@ -86,7 +86,7 @@ struct CheckpointStore::Writer {
       const std::string path = folder + "/" + copy.name;
       std::erase(paths, path);
       try {
-        with_retries("saving " + path, [&] { write_checkpoint(copy, folder); });
+        with_retries("saving", path, [&] { write_checkpoint(copy, folder); });
       } catch (const std::exception& e) {  // told by the thread that waits for this one
         failure = e.what();
         std::error_code ignored;

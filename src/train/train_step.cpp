@@ -86,6 +86,7 @@ StepResult train_step(Run& run, const Batch& batch, const Requests& requests) {
   const std::int64_t n = batch.images.size(0);
   if (run.ranks.size() > 1) run.ranks.broadcast(buffer_of(run.buffers), 0);
   const at::Tensor statistics = run.buffers.clone();
+  const std::int64_t batches_tracked = run.net.batches_tracked();
   run.net.set_training(true);
   const at::Tensor images = prepare(run, batch.images, key);
 
@@ -128,7 +129,10 @@ StepResult train_step(Run& run, const Batch& batch, const Requests& requests) {
   // Gradients that overflow at a large scale are nothing special: it is halved. Those that do so at a small one are not its fault.
   result.finite = finite || (run.scaler && run.scaler->scale() > 1);
   if (run.scaler) run.scaler->update(finite);
-  if (!result.finite) run.buffers.copy_(statistics);  // what made the gradients NaN is in the batch's statistics, too
+  if (!result.finite) {  // what made the gradients NaN is in the batch's statistics, too
+    run.buffers.copy_(statistics);
+    run.net.set_batches_tracked(batches_tracked);
+  }
   if (result.skipped) ++run.skipped_steps;
 
   // The loss is the first pass's, the accuracy that of all passes.

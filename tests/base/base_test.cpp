@@ -83,7 +83,7 @@ TEST_CASE("what may pass by itself is tried four times, with growing pauses, all
   const auto tries = [](int code, int failures) {
     int calls = 0;
     test::message_of([&] {
-      with_retries("a test", [&] {
+      with_retries("testing", "it", [&] {
         if (++calls <= failures) throw SystemError("it failed", code);
       });
     });

@@ -68,8 +68,8 @@ class HangTest(ProgramTest):
         self.assertEqual(job.losses(self.log_folder), job.losses(self.whole))
         self.assertEqual(job.summary(self.log_folder)["eval"], job.summary(self.whole)["eval"])
         for name in ("weights.safetensors", "optimizer.safetensors", "ranks.safetensors"):
-            self.assertEqual((self.log_folder / "checkpoints/latest" / name).read_bytes(),
-                             (self.whole / "checkpoints/latest" / name).read_bytes(), name)
+            self.assertTrue((self.log_folder / "checkpoints/latest" / name).read_bytes() ==
+                            (self.whole / "checkpoints/latest" / name).read_bytes(), name)
 
     def test_a_rank_that_is_killed_ends_the_job_and_is_named_by_the_launcher(self):
         passed = 0

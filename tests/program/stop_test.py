@@ -52,8 +52,8 @@ class StopTest(ProgramTest):
         self.assertEqual(job.losses(self.log_folder), job.losses(whole))
         self.assertEqual(job.summary(self.log_folder)["eval"], job.summary(whole)["eval"])
         for name in ("weights.safetensors", "optimizer.safetensors"):
-            self.assertEqual((self.log_folder / "checkpoints/latest" / name).read_bytes(),
-                             (whole / "checkpoints/latest" / name).read_bytes(), name)
+            self.assertTrue((self.log_folder / "checkpoints/latest" / name).read_bytes() ==
+                            (whole / "checkpoints/latest" / name).read_bytes(), name)
 
     def test_every_stop_signal_to_one_rank_or_to_all_saves_and_ends_all_ranks_with_85(self):
         whole = self.train("whole", 2, **SETTINGS)
@@ -215,13 +215,13 @@ class NonfiniteTest(ProgramTest):
         result = self.run_with_nan(on_nonfinite="skip")
         self.assertEqual(result.code, job.DONE, result)
         self.assertEqual(len(result.lines("loss or gradients are not finite")), 1, result)
-        self.assertEqual(self.state("ep1-ba5"), self.state("ep0-ba4"))
+        self.assertTrue(self.state("ep1-ba5") == self.state("ep0-ba4"))
 
     def test_rollback_takes_the_weights_of_the_last_checkpoint_and_goes_on_behind_the_bad_batch(self):
         result = self.run_with_nan(on_nonfinite="rollback", save_interval="3ba")
         self.assertEqual(result.code, job.DONE, result)
         self.assertEqual(len(result.lines(f"Rolled back to the weights of {self.log_folder}/checkpoints/ep0-ba3; the run goes on")), 1, result)
-        self.assertEqual(self.state("ep1-ba5"), self.state("ep0-ba3"))
+        self.assertTrue(self.state("ep1-ba5") == self.state("ep0-ba3"))
         self.assertEqual(job.summary(self.log_folder)["rollbacks"], 1)
 
     def test_rollback_without_a_checkpoint_stops(self):
