@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/stop_signal.h"
 #include "comm/activity_board.h"
+#include "comm/mpi_node_memory.h"
 #include "comm/mpi_session.h"
 #include "comm/watchdog.h"
 #include "config/config.h"
@@ -107,8 +108,9 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
   std::unique_ptr<Data> data;
   std::unique_ptr<Run> run;
   std::unique_ptr<RunLog> log;
+  const auto memory = mpi_node_memory();
   agree([&] {
-    data = open_data(config, cores);
+    data = open_data(config, cores, *memory);
     run = build_run(config, *ranks.group, ranks.device, at::kFloat, data->train_shards->size());
   });
   if (const auto path = start_from(config)) load_checkpoint(*path, *run, data->train_shards->fingerprint());
@@ -117,7 +119,7 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
     return kExitDone;
   }
   agree([&] {
-    if (run->config.seed != config.seed) data = open_data(run->config, cores);
+    if (run->config.seed != config.seed) data = open_data(run->config, cores, *memory);
     check_start(*run);
     if (mpi.rank() != 0) return;
     if (config.autoresume && config.is_train) count_start(config.log_folder, run->now);

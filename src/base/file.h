@@ -22,6 +22,8 @@ class FileDescriptor {
   }
   ~FileDescriptor();
   int get() const { return fd_; }
+  /// The caller closes it.
+  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;

@@ -1,50 +1,14 @@
 #include "comm/activity_board.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <new>
 
 #include "comm/mpi_call.h"
+#include "comm/shared_memory.h"
 
 namespace mosaic {
 namespace {
 
 constexpr double kSecond = 1e9;  // nanoseconds
-
-/// Memory that is zero and stays until the process ends; nullptr where there is none. @param file  -1: for this process alone
-void* map_memory(int file, std::size_t bytes) {
-  const int flags = file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
-  return memory == MAP_FAILED ? nullptr : memory;
-}
-
-/// The ranks of this node that have `name` in common, the first of them having made it; its name is gone afterwards.
-void* share_memory(MPI_Comm node, std::size_t bytes) {
-  int local_rank = 0;
-  MPI_Comm_rank(node, &local_rank);
-  char name[64] = "";
-  int file = -1;
-  if (local_rank == 0) {
-    const std::string mine = str("/mosaic-", ::getpid(), "-", monotonic_nanoseconds());
-    mine.copy(name, sizeof name - 1);
-    file = ::shm_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file >= 0 && ::ftruncate(file, static_cast<off_t>(bytes)) != 0) ::close(file), file = -1;
-  }
-  check_mpi(MPI_Bcast(name, sizeof name, MPI_CHAR, 0, node), "MPI_Bcast");
-  if (local_rank != 0) file = ::shm_open(name, O_RDWR | O_CLOEXEC, 0600);
-  void* memory = file >= 0 ? map_memory(file, bytes) : nullptr;
-  if (file >= 0) ::close(file);
-
-  const int here = memory != nullptr;
-  int everywhere = 0;
-  check_mpi(MPI_Allreduce(&here, &everywhere, 1, MPI_INT, MPI_MIN, node), "MPI_Allreduce");
-  if (local_rank == 0) ::shm_unlink(name);
-  if (everywhere) return memory;
-  if (memory) ::munmap(memory, bytes);
-  return nullptr;
-}
 
 }  // namespace
 
@@ -72,7 +36,7 @@ ActivityBoard::ActivityBoard(const MpiSession& mpi) : hosts_(gather_texts(mpi.ho
   if (!memory) {
     ranks_ = {rank};
     slot = 0;
-    memory = map_memory(-1, Memory::bytes(1));
+    memory = map_own_memory(Memory::bytes(1));
   }
   if (!memory) throw std::bad_alloc();
   memory_ = static_cast<Memory*>(memory);

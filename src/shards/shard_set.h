@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/node_memory.h"
 #include "base/stored_image.h"
 
 namespace mosaic {
@@ -21,9 +22,16 @@ class ShardSet {
   /// shards, no shard missing. Reads no image.
   /// @throws Error naming the shard, what was found and what was expected
   ShardSet(const std::string& folder, const std::string& split);
+  /// The same, with the tables in memory that the processes of the node share: 29 bytes a sample and node. One of the processes reads and
+  /// checks the shards; the others open one when they first read from it. Collective where `memory` is.
+  ShardSet(const std::string& folder, const std::string& split, NodeMemory& memory);
   ~ShardSet();
   ShardSet(ShardSet&&) noexcept;
   ShardSet& operator=(ShardSet&&) noexcept;
+
+  /// That this process, too, sees the folder and its first shard.
+  /// @throws Error
+  void check_that_it_is_here() const;
 
   std::int64_t size() const;
   const std::string& split() const;
@@ -59,6 +67,9 @@ class ShardSet {
   /// of the whole.
   /// @throws Error naming shard and sample on a read error or a short read
   void read_part(std::int64_t sample, std::uint64_t begin, std::span<std::byte> to) const;
+
+  /// Ask the system to have the bytes of an image in memory soon. Returns at once where the file system can do that in the background.
+  void read_ahead(std::int64_t sample) const;
 
  private:
   struct State;

@@ -6,22 +6,31 @@
 namespace mosaic {
 namespace {
 
-std::shared_ptr<const ShardSet> open_split(const Config& config, const std::string& key, const std::string& folder,
-                                           const std::string& split) {
-  std::shared_ptr<const ShardSet> shards;
+/// `action`, its errors with the name of the key before them.
+template <class Action>
+auto about(const std::string& key, Action action) {
   try {
-    shards = std::make_shared<const ShardSet>(folder, split);
+    return action();
   } catch (const Error& e) {
     throw Error(str(key, ".path: ", e.what()), e.exit_code());
   }
-  const auto classes = static_cast<std::int64_t>(shards->class_names().size());
+}
+
+std::shared_ptr<const ShardSet> open_split(const std::string& key, const std::string& folder, const std::string& split,
+                                           NodeMemory& memory) {
+  return about(key, [&] { return std::make_shared<const ShardSet>(folder, split, memory); });
+}
+
+void check_split(const Config& config, const std::string& key, const std::string& folder, const ShardSet& shards) {
+  about(key, [&] { shards.check_that_it_is_here(); });
+  const std::string& split = shards.split();
+  const auto classes = static_cast<std::int64_t>(shards.class_names().size());
   if (classes > config.model.num_classes)
     throw Error(str("model.num_classes: got ", config.model.num_classes, ", but ", folder, " (", split, ") has ",
                     classes, " classes: expected at least that"));
   if (classes < config.model.num_classes)
     log_warning(str("model.num_classes is ", config.model.num_classes, ", but ", folder, " (", split, ") has only ",
                     classes, " classes"));
-  return shards;
 }
 
 void check_batch_size(const std::string& key, std::int64_t batch, int ranks) {
@@ -45,9 +54,12 @@ void check_batch_sizes(const Config& config, int ranks) {
                     " images: one micro-batch"));
 }
 
-std::unique_ptr<Data> open_data(const Config& config, int threads) {
-  auto train = open_split(config, "train_dataset", config.train_dataset.path, "train");
-  auto eval = open_split(config, "eval_dataset", config.eval_dataset.path, "val");
+std::unique_ptr<Data> open_data(const Config& config, int threads, NodeMemory& memory) {
+  // Both first: a check that fails on one rank alone must not leave the others of its node waiting.
+  auto train = open_split("train_dataset", config.train_dataset.path, "train", memory);
+  auto eval = open_split("eval_dataset", config.eval_dataset.path, "val", memory);
+  check_split(config, "train_dataset", config.train_dataset.path, *train);
+  check_split(config, "eval_dataset", config.eval_dataset.path, *eval);
   if (train->class_names() != eval->class_names())
     throw Error(str("eval_dataset.path: the classes of ", config.eval_dataset.path, " (val) are not those of ",
                     config.train_dataset.path, " (train): expected the same names in the same order"));

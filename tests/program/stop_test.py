@@ -202,7 +202,8 @@ class NonfiniteTest(ProgramTest):
 
     def state(self, name):
         folder = self.log_folder / "checkpoints" / name
-        return [(folder / file).read_bytes() for file in ("weights.safetensors", "optimizer.safetensors", "ranks.safetensors")]
+        # Not ranks.safetensors: at the start of a step rank 1 takes over rank 0's statistics.
+        return [(folder / file).read_bytes() for file in ("weights.safetensors", "optimizer.safetensors")]
 
     def test_stop_ends_all_ranks_before_the_update(self):
         result = self.run_with_nan()
