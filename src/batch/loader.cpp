@@ -8,11 +8,11 @@
 #include <mutex>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "batch/sample_reader.h"
-#include "batch/sampler.h"
 
 namespace mosaic {
 namespace {
@@ -20,32 +20,15 @@ namespace {
 constexpr std::chrono::seconds kStall{10};  // of a wait for a batch
 constexpr std::int64_t kNeighbours = 64;    // that are tried in the place of an image
 
+constexpr double kSlowRead = 200e-6;  // seconds; a page cache takes a tenth of that
+constexpr double kReadWeight = 0.05;  // of the newest read in the mean
+constexpr std::int64_t kAhead =
+    256;                        // images that the system is asked for ahead of those in work, where reads are slow
+constexpr int kMostHints = 16;  // at once
+
 constexpr int kSlabsInUse = 2;  // the caller's batch, and the one before it while it asks for the next
 
 }  // namespace
-
-std::int64_t BatchPlan::batches() const {
-  return (static_cast<std::int64_t>(samples.size()) + batch_size - 1) / batch_size;
-}
-
-BatchPlan train_plan(std::int64_t samples, std::int64_t global_batch, int rank, int ranks, std::int64_t epoch,
-                     std::int64_t first) {
-  const TrainEpoch shape{samples, global_batch, ranks};
-  const std::vector<std::int64_t> order = shuffled(samples, epoch);
-  BatchPlan plan{.samples = {}, .batch_size = shape.rank_batch(), .epoch = epoch};
-  for (std::int64_t batch = first; batch < shape.batches(); ++batch)
-    for (std::int64_t i = 0; i < plan.batch_size; ++i) plan.samples.push_back(order[shape.position(batch, rank, i)]);
-  return plan;
-}
-
-BatchPlan eval_plan(std::int64_t samples, std::int64_t global_batch, int rank, int ranks) {
-  const EvalEpoch shape{samples, global_batch, ranks};
-  BatchPlan plan{.samples = {}, .batch_size = shape.rank_batch(), .epoch = 0};
-  for (std::int64_t batch = 0; batch < shape.batches(rank); ++batch)
-    for (std::int64_t i = 0; i < shape.batch_size(batch, rank); ++i)
-      plan.samples.push_back(shape.position(batch, rank, i));
-  return plan;
-}
 
 /// Shared with the slabs that are out: they come back even after the loader has gone.
 struct Loader::State : std::enable_shared_from_this<Loader::State> {
@@ -59,19 +42,30 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
   bool stopping = false;
 
   // All below: guarded by `mutex`.
+  /// A plan that is being worked off.
+  struct Stage {
+    BatchPlan plan;
+    std::int64_t opened = 0;  // batches that have a job or had one
+    std::int64_t given = 0;   // batches that `next` has given
+    std::int64_t hinted = 0;  // images that the system was asked for
+  };
   struct Job {
+    std::shared_ptr<Stage> stage;
     std::int64_t batch = 0;
     std::unique_ptr<Slab> slab;
     std::int64_t claimed = 0, finished = 0;
     std::exception_ptr failure;
     bool done() const { return finished == slab->size; }
   };
-  BatchPlan plan;
-  std::int64_t opened = 0;                   // batches of the plan that have a job or had one
+  std::shared_ptr<Stage> stage = std::make_shared<Stage>();  // that `next` gives batches of
+  std::shared_ptr<Stage> next_stage;                         // nullptr until `following` has made it
+  MakePlan following;                                        // empty: there is none, or it is being made
+  std::exception_ptr following_failure;
   std::deque<std::unique_ptr<Job>> jobs;     // in the order of the batches; the front is what `next` gives
   std::vector<std::unique_ptr<Slab>> spare;  // slabs to fill; all are made by `start`, none while training
   int slabs = 0;                             // made so far
-  int busy = 0;                              // workers that are filling an image
+  int busy = 0;                              // workers that are filling an image or making a plan
+  double read_seconds = 0;                   // of the last reads, mean
   std::vector<std::int64_t> in_work;         // of each worker, the sample that it is filling in; -1: none
   int replace_limit = 0;                     // images that may be replaced
   std::set<std::int64_t> replaced;           // the samples that were
@@ -82,7 +76,9 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
   State(std::shared_ptr<const ShardSet> s, View v, int d)
       : shards(std::move(s)), view(v), reader(shards, v), depth(d) {}
 
-  int side_of(std::int64_t batch) const { return plan.sides.empty() ? view.side() : plan.sides[batch]; }
+  int side_of(const BatchPlan& plan, std::int64_t batch) const {
+    return plan.sides.empty() ? view.side() : plan.sides[static_cast<std::size_t>(batch)];
+  }
 
   /// Give `slab` its shape; memory that it had before is used again.
   static void shape(Slab& slab, std::int64_t size, int side) {
@@ -92,19 +88,59 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     slab.labels.resize(static_cast<std::size_t>(size));
   }
 
-  /// The job and image to fill next; {nullptr, 0} if all slabs are full or the plan is at its end.
+  /// The plan to open the next batch of; nullptr if all have been opened.
+  std::shared_ptr<Stage> stage_to_open() const {
+    for (const auto& one : {stage, next_stage})
+      if (one && one->opened < one->plan.batches()) return one;
+    return nullptr;
+  }
+
+  /// The job and image to fill next; {nullptr, 0} if all slabs are full or the plans are at their end.
   std::pair<Job*, std::int64_t> claim() {
     for (const auto& job : jobs)
       if (job->claimed < job->slab->size) return {job.get(), job->claimed++};
-    if (opened == plan.batches() || static_cast<int>(jobs.size()) >= depth || spare.empty()) return {nullptr, 0};
+    const auto open = stage_to_open();
+    if (!open || static_cast<int>(jobs.size()) >= depth || spare.empty()) return {nullptr, 0};
     auto job = std::make_unique<Job>();
-    job->batch = opened++;
+    job->stage = open;
+    job->batch = open->opened++;
     job->slab = std::move(spare.back());
     spare.pop_back();
+    const BatchPlan& plan = open->plan;
     const std::int64_t left = static_cast<std::int64_t>(plan.samples.size()) - job->batch * plan.batch_size;
-    shape(*job->slab, std::min(plan.batch_size, left), side_of(job->batch));
+    shape(*job->slab, std::min(plan.batch_size, left), side_of(plan, job->batch));
     jobs.push_back(std::move(job));
     return {jobs.back().get(), jobs.back()->claimed++};
+  }
+
+  /// Images [first, last) of the stage's order to ask the system for, image `i` being read now.
+  std::pair<std::int64_t, std::int64_t> claim_hints(Stage& one, std::int64_t i) const {
+    if (read_seconds < kSlowRead) return {0, 0};
+    const auto end = static_cast<std::int64_t>(one.plan.samples.size());
+    const std::int64_t first = std::max(one.hinted, i + 1), last = std::min({end, i + 1 + kAhead, first + kMostHints});
+    one.hinted = std::max(first, last);
+    return {first, last};
+  }
+
+  /// With the lock held, which it gives up meanwhile.
+  void make_following(std::unique_lock<std::mutex>& lock) {
+    const MakePlan make = std::exchange(following, {});
+    ++busy;
+    lock.unlock();
+    auto made = std::make_shared<Stage>();
+    std::exception_ptr failure;
+    try {
+      made->plan = make();
+    } catch (...) {  // thrown by `go_on`
+      failure = std::current_exception();
+    }
+    lock.lock();
+    --busy;
+    next_stage = std::move(made);
+    following_failure = failure;
+    batch_ready.notify_all();
+    work_to_do.notify_all();
+    if (busy == 0) worker_idle.notify_all();
   }
 
   void work(std::size_t worker) {
@@ -112,28 +148,38 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     std::vector<std::byte> buffer;
     std::unique_lock lock(mutex);
     while (true) {
-      const auto [job, i] = claim();
+      if (stopping) return;
+      if (following && stage->opened == stage->plan.batches()) make_following(lock);
+      const auto [job, image] = claim();
       if (stopping) return;
       if (!job) {
         work_to_do.wait(lock);
         continue;
       }
-      const std::int64_t sample = plan.samples[job->batch * plan.batch_size + i], epoch = plan.epoch;
+      const std::shared_ptr<Stage> held = job->stage;  // its samples do not change
+      const BatchPlan& plan = held->plan;
+      const std::int64_t i = image, place = job->batch * plan.batch_size + i;
+      const std::int64_t sample = plan.samples[static_cast<std::size_t>(place)];
+      const auto [first_hint, last_hint] = claim_hints(*held, place);
       Slab& slab = *job->slab;
       ++busy;
       in_work[worker] = sample;
       const bool replace = replace_limit > 0;
       lock.unlock();
+      double seconds = 0;
       std::exception_ptr failure;
       try {
+        for (std::int64_t hint = first_hint; hint < last_hint; ++hint)
+          shards->read_ahead(plan.samples[static_cast<std::size_t>(hint)]);
         if (replace)
-          fill_or_replace(slab, i, epoch, sample, *scratch, buffer);
+          seconds = fill_or_replace(slab, i, plan.epoch, sample, *scratch, buffer);
         else
-          fill(slab, i, epoch, sample, *scratch, buffer);
+          seconds = fill(slab, i, plan.epoch, sample, *scratch, buffer);
       } catch (...) {
         failure = std::current_exception();
       }
       lock.lock();
+      read_seconds += kReadWeight * (seconds - read_seconds);
       in_work[worker] = -1;
       --busy;
       if (failure && !job->failure) job->failure = failure;
@@ -143,9 +189,12 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     }
   }
 
-  void fill(Slab& slab, std::int64_t i, std::int64_t epoch, std::int64_t sample, View::Scratch& scratch,
-            std::vector<std::byte>& buffer) {
+  /// @return seconds of reading
+  double fill(Slab& slab, std::int64_t i, std::int64_t epoch, std::int64_t sample, View::Scratch& scratch,
+              std::vector<std::byte>& buffer) {
+    const auto begin = std::chrono::steady_clock::now();
     const StoredImage image = reader.read(sample, epoch, buffer);
+    const std::chrono::duration<double> reading = std::chrono::steady_clock::now() - begin;
     const std::size_t bytes = static_cast<std::size_t>(slab.side) * slab.side * 3;
     try {
       view.render(image, epoch, sample, slab.side, scratch, slab.images.data() + i * bytes);
@@ -153,11 +202,12 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
       throw Error(str(shards->describe(sample), ": ", e.what()), e.exit_code());
     }
     slab.labels[i] = shards->label(sample);
+    return reading.count();
   }
 
   /// As `fill`, with the image of a neighbour where that of `sample` is of no use.
-  void fill_or_replace(Slab& slab, std::int64_t i, std::int64_t epoch, std::int64_t sample, View::Scratch& scratch,
-                       std::vector<std::byte>& buffer) {
+  double fill_or_replace(Slab& slab, std::int64_t i, std::int64_t epoch, std::int64_t sample, View::Scratch& scratch,
+                         std::vector<std::byte>& buffer) {
     std::string fault;
     try {
       return fill(slab, i, epoch, sample, scratch, buffer);
@@ -167,12 +217,14 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     const std::int64_t samples = shards->size();
     for (std::int64_t k = 1; k < std::min(kNeighbours, samples); ++k) {
       const std::int64_t neighbour = (sample + k) % samples;
+      double seconds = 0;
       try {
-        fill(slab, i, epoch, neighbour, scratch, buffer);
+        seconds = fill(slab, i, epoch, neighbour, scratch, buffer);
       } catch (const Error&) {  // the first one's fault is told
         continue;
       }
-      return count_replaced(sample, neighbour, fault);
+      count_replaced(sample, neighbour, fault);
+      return seconds;
     }
     throw Error(fault + ", and none of the images after it can be read");
   }
@@ -222,28 +274,44 @@ Loader::~Loader() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-void Loader::start(BatchPlan plan) {
-  std::unique_lock lock(state_->mutex);
-  state_->plan = BatchPlan{};  // nothing more to claim
-  state_->opened = 0;
-  for (const auto& job : state_->jobs) job->claimed = job->slab->size;
-  state_->worker_idle.wait(lock, [this] { return state_->busy == 0; });
-  for (auto& job : state_->jobs) state_->spare.push_back(std::move(job->slab));
-  state_->jobs.clear();
-  state_->plan = std::move(plan);
-  for (; state_->slabs < state_->depth + kSlabsInUse; ++state_->slabs)
-    state_->spare.push_back(std::make_unique<Slab>());
-  for (const auto& slab : state_->spare)
-    State::shape(*slab, std::min<std::int64_t>(state_->plan.batch_size, state_->plan.samples.size()),
-                 state_->view.side());
+void Loader::start(BatchPlan plan, MakePlan following) {
+  State& s = *state_;
+  std::unique_lock lock(s.mutex);
+  s.stage = std::make_shared<State::Stage>();  // nothing more to claim
+  s.next_stage.reset();
+  s.following = {};
+  for (const auto& job : s.jobs) job->claimed = job->slab->size;
+  s.worker_idle.wait(lock, [&] { return s.busy == 0; });
+  for (auto& job : s.jobs) s.spare.push_back(std::move(job->slab));
+  s.jobs.clear();
+  s.next_stage.reset();  // one that was being made
+  s.following_failure = nullptr;
+  s.stage->plan = std::move(plan);
+  s.following = std::move(following);
+  for (; s.slabs < s.depth + kSlabsInUse; ++s.slabs) s.spare.push_back(std::make_unique<Slab>());
+  for (const auto& slab : s.spare)
+    State::shape(*slab, std::min<std::int64_t>(s.stage->plan.batch_size, s.stage->plan.samples.size()), s.view.side());
   lock.unlock();
-  state_->work_to_do.notify_all();
+  s.work_to_do.notify_all();
+}
+
+void Loader::go_on(MakePlan following) {
+  State& s = *state_;
+  std::unique_lock lock(s.mutex);
+  if (s.following) s.make_following(lock);
+  s.batch_ready.wait(lock, [&] { return s.next_stage != nullptr; });
+  if (s.following_failure) std::rethrow_exception(std::exchange(s.following_failure, nullptr));
+  s.stage = std::move(s.next_stage);
+  s.next_stage.reset();
+  s.following = std::move(following);
+  lock.unlock();
+  s.work_to_do.notify_all();
 }
 
 HostBatch Loader::next() {
   const auto begin = std::chrono::steady_clock::now();
   std::unique_lock lock(state_->mutex);
-  const auto at_end = [this] { return state_->jobs.empty() && state_->opened == state_->plan.batches(); };
+  const auto at_end = [this] { return state_->stage->given == state_->stage->plan.batches(); };
   const auto ready = [&] { return at_end() || (!state_->jobs.empty() && state_->jobs.front()->done()); };
   for (int stalls = 1; !state_->batch_ready.wait_for(lock, kStall, ready); ++stalls)
     log_warning(
@@ -252,6 +320,7 @@ HostBatch Loader::next() {
   if (at_end()) return nullptr;
   const auto job = std::move(state_->jobs.front());
   state_->jobs.pop_front();
+  ++state_->stage->given;
   if (job->failure) {
     lock.unlock();
     start(BatchPlan{});

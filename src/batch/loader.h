@@ -1,32 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "batch/batch_plan.h"
 #include "batch/host_batch.h"
 #include "batch/view.h"
 #include "shards/shard_set.h"
 
 namespace mosaic {
 
-/// Which samples a rank reads for one batch after the other.
-struct BatchPlan {
-  std::vector<std::int64_t> samples;  // in order; all batches of this rank
-  std::int64_t batch_size = 1;        // the last batch may be smaller
-  std::int64_t epoch = 0;             // for the random draws
-  std::vector<int> sides;             // of each batch in pixels, up to the view's; empty: the view's for all
-
-  std::int64_t batches() const;
-};
-
-/// All batches of `rank` in training epoch `epoch`, from batch `first` on: a run that continues in the middle of an epoch
-/// reads nothing that it throws away.
-BatchPlan train_plan(std::int64_t samples, std::int64_t global_batch, int rank, int ranks, std::int64_t epoch,
-                     std::int64_t first);
-BatchPlan eval_plan(std::int64_t samples, std::int64_t global_batch, int rank, int ranks);
-
-/// Worker threads that read, decode and crop ahead of the training loop, a few batches deep.
+/// Worker threads that read, decode and crop ahead of the training loop, a few batches deep. Where reads turn out to be slow, the system is
+/// asked for the bytes of the images that come next, so that more reads are under way than there are threads.
 class Loader {
  public:
   /// @param threads  at least 1
@@ -43,8 +30,17 @@ class Loader {
   /// Different images that were replaced.
   std::int64_t replaced() const;
 
-  /// Begin with the batches of `plan`; what is left of an earlier plan is dropped.
-  void start(BatchPlan plan);
+  /// Makes the plan of the next epoch; called by a worker when the batches of the one before have all been begun.
+  using MakePlan = std::function<BatchPlan()>;
+
+  /// Begin with the batches of `plan`; what is left of earlier plans is dropped.
+  /// @param following  if given, its first batches are made while the last ones of `plan` are still in use: see `go_on`
+  void start(BatchPlan plan, MakePlan following = {});
+
+  /// After the last batch of a plan: on to the one that followed it.
+  /// @param following  as for `start`
+  /// @throws what making the plan has thrown
+  void go_on(MakePlan following = {});
 
   /// The next batch, in order; waits for it, and warns every ten seconds that it does, naming what is being read. nullptr after the last. Hold at most one earlier batch meanwhile: there are
   /// only so many slabs.

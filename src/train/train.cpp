@@ -52,6 +52,10 @@ class Trainer {
         store_(run, run.config.save_folder, run.config.save_num_checkpoints_to_keep, data.train_shards->fingerprint()),
         stop_requests_(log ? log->folder() : "", job_end(run.config.time_limit), run.config.stop_margin) {}
 
+  ~Trainer() { data_.train_loader.start({}); }  // its threads call back for the next epoch's plan
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+
   TrainResult run_all() {
     if (run_.config.initial_evaluation || !run_.config.is_train || run_.evaluation_due) run_evaluation();
     if (!run_.config.is_train) return finish();
@@ -65,7 +69,10 @@ class Trainer {
     const Config& config = run_.config;
     const std::int64_t first = run_.now.batch_in_epoch;
     const Stopwatch preparing;
-    data_.train_loader.start(plan_of_epoch(first));
+    if (next_epoch_is_ready_)
+      data_.train_loader.go_on(plan_of_next_epoch());
+    else
+      data_.train_loader.start(plan_of_epoch(run_.now), plan_of_next_epoch());
     add_train_seconds(preparing.seconds());
     {
       char label[64];
@@ -84,15 +91,24 @@ class Trainer {
       save_if_due(before);
   }
 
-  /// This rank's batches of the epoch from `first` on, each with its side.
-  BatchPlan plan_of_epoch(std::int64_t first) const {
+  /// What makes the plan of the epoch after this one, in a thread of the loader; nothing if there is none.
+  Loader::MakePlan plan_of_next_epoch() {
+    const std::int64_t left = run_.batches_per_epoch - run_.now.batch_in_epoch;
+    const Progress next{.epoch = run_.now.epoch + 1, .batch = run_.now.batch + left};
+    next_epoch_is_ready_ = elapsed(run_, next) < 1;
+    if (!next_epoch_is_ready_) return {};
+    return [this, next] { return plan_of_epoch(next); };
+  }
+
+  /// This rank's batches of the epoch of `now` from there on, each with its side. Reads nothing that changes in training.
+  BatchPlan plan_of_epoch(const Progress& now) const {
     const Config& config = run_.config;
     BatchPlan plan = train_plan(data_.train_shards->size(), config.train_dataset.batch_size, run_.ranks.rank(),
-                                run_.ranks.size(), run_.now.epoch, first);
+                                run_.ranks.size(), now.epoch, now.batch_in_epoch);
     const auto& resizing = config.algorithms.progressive_resizing;
     if (!resizing || resizing->mode != ResizeMode::kLoader) return plan;
     for (std::int64_t i = 0; i < plan.batches(); ++i) {
-      const Progress then{.epoch = run_.now.epoch, .batch = run_.now.batch + i};
+      const Progress then{.epoch = now.epoch, .batch = now.batch + i};
       plan.sides.push_back(loader_side(*resizing, config.train_dataset.crop_size, std::min(elapsed(run_, then), 1.0)));
     }
     return plan;
@@ -346,6 +362,7 @@ class Trainer {
   std::string saved_;  // name of the newest checkpoint
   std::int64_t evaluated_at_ = -1, nonfinite_steps_ = 0;
   bool save_after_evaluation_ = false;
+  bool next_epoch_is_ready_ = false;  // or being made, by the loader
 };
 
 }  // namespace

@@ -163,6 +163,40 @@ TEST_CASE("a run that continues in the middle of an epoch reads the rest of it, 
   CHECK(same(rest[1], whole[4]));
 }
 
+TEST_CASE("epochs that follow one another give the batches that they give alone, their first ones being ready",
+          "[batch]") {
+  const SmallSet set;
+  for (const int threads : {1, 3}) {
+    Loader alone(set.shards, train_view(), 2), loader(set.shards, train_view(), threads);
+    const auto plan_of = [](std::int64_t epoch) { return train_plan(40, 8, 0, 1, epoch, 0); };
+    loader.start(train_plan(40, 8, 0, 1, 0, 2), [&] { return plan_of(1); });
+    for (std::int64_t epoch = 0; epoch < 4; ++epoch) {
+      const auto expected = read_all(alone, epoch == 0 ? train_plan(40, 8, 0, 1, 0, 2) : plan_of(epoch));
+      if (epoch > 0 && epoch < 3) loader.go_on([&, epoch] { return plan_of(epoch + 1); });
+      if (epoch == 3) loader.go_on();
+      for (const Slab& one : expected) {
+        const HostBatch batch = loader.next();
+        REQUIRE(batch);
+        CHECK(same(*batch, one));
+      }
+      CHECK_FALSE(loader.next());
+      CHECK_FALSE(loader.next());
+    }
+    loader.start(plan_of(5), [&] { return plan_of(6); });
+    loader.next();
+    CHECK(same(read_all(loader, plan_of(0))[0], read_all(alone, plan_of(0))[0]));  // what followed is dropped
+  }
+}
+
+TEST_CASE("a plan that cannot be made is told when it is due", "[batch]") {
+  const SmallSet set;
+  Loader loader(set.shards, train_view(), 2);
+  loader.start({.samples = {1, 2}, .batch_size = 2}, []() -> BatchPlan { throw Error("no plan"); });
+  CHECK(loader.next());
+  CHECK_FALSE(loader.next());
+  CHECK(test::message_of([&] { loader.go_on(); }) == "no plan");
+}
+
 TEST_CASE("each batch has the side that its plan asks for, and shows the same crops", "[batch]") {
   const SmallSet set;
   Loader loader(set.shards, train_view(), 2);

@@ -97,10 +97,10 @@ class StopTest(ProgramTest):
         self.chain_ends_as_an_undisturbed_run(**MEDIUM)
 
     def test_a_stop_in_an_evaluation_saves_at_once_and_the_next_start_evaluates_again(self):
-        settings = {"eval_interval": "2ba", "max_duration": "4ba", "initial_evaluation": "false"}
+        settings = {"eval_interval": "2ba", "max_duration": "4ba", "initial_evaluation": "false", "eval_dataset__batch_size": 2}
         whole = self.train("whole", 2, **SETTINGS | settings)
-        # Two of five batches of the evaluation, and then each image takes a rank a second.
-        slow = job.fault(0, CALL="pread", NAME="/val-00000.h5", AT=4, DELAY=1000000)
+        # Each of the five batches of the evaluation takes half a second.
+        slow = job.fault(0, CALL="pread", NAME="/val-00000.h5", DELAY=500000)
         with job.start(self.settings(**SETTINGS | settings), 2, env=slow) as running:
             running.wait_for("eval            Epoch   0:  20%")
             os.kill(running.ranks()[1], signal.SIGUSR1)
@@ -112,9 +112,9 @@ class StopTest(ProgramTest):
         self.assertEqual(job.metrics(self.log_folder, "metrics/eval/CrossEntropy"), job.metrics(whole, "metrics/eval/CrossEntropy"))
 
     def test_a_stop_in_the_last_evaluation_leaves_it_to_the_next_start(self):
-        settings = {"max_duration": "4ba", "initial_evaluation": "false"}
+        settings = {"max_duration": "4ba", "initial_evaluation": "false", "eval_dataset__batch_size": 2}
         whole = self.train("whole", 2, **SETTINGS | settings)
-        slow = job.fault(0, CALL="pread", NAME="/val-00000.h5", AT=4, DELAY=1000000)
+        slow = job.fault(0, CALL="pread", NAME="/val-00000.h5", DELAY=500000)
         with job.start(self.settings(**SETTINGS | settings), 2, env=slow) as running:
             running.wait_for("eval            Epoch   0:  20%")
             for pid in running.ranks():
@@ -171,8 +171,8 @@ class StopTest(ProgramTest):
         self.assertEqual(len(result.lines("asked to stop: the job's time ends in ")), 1, result)
 
     def test_a_signal_that_is_not_asked_for_ends_the_process(self):
-        result = self.stopped(lambda ranks: os.kill(ranks[0], signal.SIGHUP), ranks=0, stop_signals="[USR1]", max_duration="1000ba")
-        self.assertEqual(result.code, -signal.SIGHUP, result)
+        result = self.stopped(lambda ranks: os.kill(ranks[0], signal.SIGUSR2), ranks=0, stop_signals="[USR1]", max_duration="1000ba")
+        self.assertEqual(result.code, -signal.SIGUSR2, result)
 
     def test_a_finished_run_that_is_started_again_has_nothing_to_do(self):
         self.train("run", **SETTINGS)
