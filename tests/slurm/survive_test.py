@@ -1,7 +1,8 @@
 """What a cluster does to jobs, done to the shipped scripts in a real Slurm of two nodes: the job's state and exit code are as
 README.md says, and a run that was stopped ends with the same accuracy as one that was not.
 
-usage: survive_test.py [-v] [NAME...]; MOSAIC_SLURM_ROUNDS=N does each N times (default 1), at other moments of the run
+usage: survive_test.py [-v] [NAME...]; MOSAIC_SLURM_ROUNDS=N does each N times, at other moments of the run (default 0: each of those once
+that take less than a minute)
 """
 
 import os
@@ -10,7 +11,8 @@ import unittest
 
 from cluster import ROOT, SIZE, TINY, SlurmTest, job, require
 
-ROUNDS = int(os.environ.get("MOSAIC_SLURM_ROUNDS", "1"))
+ROUNDS = int(os.environ.get("MOSAIC_SLURM_ROUNDS", "0"))
+takes_minutes = unittest.skipIf(ROUNDS == 0, "MOSAIC_SLURM_ROUNDS=1 runs it")
 SHORT = 80  # batches
 # Slurm counts limits in minutes and looks for jobs near theirs twice a minute: the run must be `long`.
 LIMIT_OF_A_MINUTE = ["--time=1", "--signal=B:USR1@50"]
@@ -53,8 +55,9 @@ class SurviveTest(SlurmTest):
         fields = self.assert_ended(number, "COMPLETED")
         self.assertEqual(fields["Restarts"], str(restarts), self.output(number))
 
+    @takes_minutes
     def test_a_job_at_its_time_limit_saves_is_requeued_and_ends_alike(self):
-        for _ in range(ROUNDS):
+        for _ in range(max(1, ROUNDS)):
             batches = self.long()
             number = self.submit_run(batches, *LIMIT_OF_A_MINUTE)
             fields = self.assert_ended(number, "COMPLETED")
@@ -63,6 +66,7 @@ class SurviveTest(SlurmTest):
             self.assertEqual(self.output(number).count("saved; requeueing\n"), int(fields["Restarts"]), self.output(number))
             self.assert_same_end(self.run_of(number), batches)
 
+    @takes_minutes
     def test_a_job_without_a_warning_stops_before_its_time_is_over(self):
         batches = self.long()
         number = self.submit_run(batches, "--time=1", "--signal=B:CONT@1", margin=30)
@@ -73,15 +77,16 @@ class SurviveTest(SlurmTest):
         self.assert_same_end(self.run_of(number), batches)
 
     def test_a_requeued_job_ends_alike(self):
-        for _ in range(ROUNDS):
+        for _ in range(max(1, ROUNDS)):
             number = self.start()
             self.assertEqual(self.cluster.call("scontrol", "requeue", number).returncode, 0)
             self.assert_completed(number, 1)
             self.assertIn("saved; the job is being ended or requeued already\n", self.output(number))
             self.assert_same_end(self.run_of(number))
 
+    @takes_minutes
     def test_a_preempted_job_makes_room_within_its_grace_time_and_ends_alike(self):
-        for _ in range(ROUNDS):
+        for _ in range(max(1, ROUNDS)):
             number = self.start("--partition=preempt")
             urgent = int(self.cluster.call("sbatch", "--parsable", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=true").stdout)
             self.assert_ended(urgent, "COMPLETED")
@@ -89,8 +94,9 @@ class SurviveTest(SlurmTest):
             self.assertIn("saved; requeueing\n", self.output(number))
             self.assert_same_end(self.run_of(number))
 
+    @takes_minutes
     def test_a_cancelled_job_saves_and_stays_cancelled(self):
-        for _ in range(ROUNDS):
+        for _ in range(max(1, ROUNDS)):
             number = self.start()
             self.assertEqual(self.cluster.call("scancel", number).returncode, 0)
             fields = self.cluster.wait_for_end(number)
@@ -106,7 +112,7 @@ class SurviveTest(SlurmTest):
             self.assertEqual(self.cluster.show(number)["JobState"], "CANCELLED")
 
     def test_a_job_that_loses_a_node_is_requeued_and_ends_alike(self):
-        for _ in range(ROUNDS):
+        for _ in range(max(1, ROUNDS)):
             number = self.start()
             self.cluster.sandbox("fail", "node2")
             self.cluster.wait(number, ("PENDING",))
@@ -116,15 +122,16 @@ class SurviveTest(SlurmTest):
             self.assert_same_end(self.run_of(number))
 
     def test_a_killed_rank_ends_the_job_without_a_requeue(self):
-        for _ in range(ROUNDS):
+        for _ in range(max(1, ROUNDS)):
             number = self.start()
             self.cluster.sandbox("exec", "node2", "bash", "-c", "kill -KILL $(pidof mosaic_resnet)")
             fields = self.cluster.wait_for_end(number, 60)
             self.assertEqual((fields["JobState"], fields["Restarts"]), ("FAILED", "0"), self.output(number))
             self.assertNotIn(fields["ExitCode"], ("0:0", "3:0", "85:0"))
 
+    @takes_minutes
     def test_a_chain_goes_on_without_requeues_and_ends_after_the_first_success(self):
-        for _ in range(ROUNDS):
+        for _ in range(max(1, ROUNDS)):
             batches = self.long()
             done = self.cluster.call(
                 ROOT / "slurm/chain", 8, f"--output={self.folder}/%x-%j.out", *LIMIT_OF_A_MINUTE, *SIZE,
