@@ -9,6 +9,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "packed/kernel_choice.h"
 #include "preprocess/split_packer.h"
 #include "preprocess/split_summary.h"
 
@@ -100,6 +101,7 @@ void check_bad_files(const std::vector<SplitPacker>& packers, const PackOptions&
 }  // namespace
 
 int pack(const PackOptions& options) {
+  best_kernels();  // what is wrong with the environment is no file's fault
   const auto start = std::chrono::steady_clock::now();
   std::vector<SplitPacker> packers = open_splits(options);
   for (auto& packer : packers) {

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "batch/sample_reader.h"
+#include "packed/kernel_choice.h"
 
 namespace mosaic {
 namespace {
@@ -260,6 +261,7 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
 
 Loader::Loader(std::shared_ptr<const ShardSet> shards, View view, int threads, int depth)
     : state_(std::make_shared<State>(std::move(shards), view, depth)) {
+  best_kernels();  // throws here, if at all, not in a worker
   state_->in_work.assign(static_cast<std::size_t>(threads), -1);
   for (int i = 0; i < threads; ++i)
     state_->workers.emplace_back([state = state_.get(), i] { state->work(static_cast<std::size_t>(i)); });

@@ -25,9 +25,9 @@ inline constexpr std::uint32_t kProfileWidths[kProfileCount] = {
 };
 
 struct ProfileTable {
-  std::uint8_t width[kProfileCount][8];    // bits of a value of group g
-  std::uint8_t offset[kProfileCount][8];   // where group g begins: bytes after the first value
-  std::uint8_t length[kProfileCount][65];  // bytes of n values
+  std::uint8_t width[kProfileCount][8];         // bits of a value of group g
+  std::uint8_t offset[kProfileCount][8];        // where group g begins: bytes after the first value
+  std::uint8_t length[kProfileCount * 64 + 1];  // bytes of n values, 0 to 63, at profile * 64 + n; for n = 64 anything
 };
 
 consteval ProfileTable make_profile_table() {
@@ -38,7 +38,7 @@ consteval ProfileTable make_profile_table() {
       const int width = static_cast<int>(kProfileWidths[p] >> (4 * g) & 15);
       t.width[p][g] = static_cast<std::uint8_t>(width);
       t.offset[p][g] = static_cast<std::uint8_t>(bytes);
-      for (int n = 0; n <= 8; ++n) t.length[p][8 * g + n] = static_cast<std::uint8_t>(bytes + (n * width + 7) / 8);
+      for (int n = 0; n < 8; ++n) t.length[64 * p + 8 * g + n] = static_cast<std::uint8_t>(bytes + (n * width + 7) / 8);
       bytes += width;
     }
   }
@@ -57,7 +57,7 @@ inline constexpr int kHeadBytes = 3;
 inline constexpr std::uint32_t kProfileMask = 63;
 inline constexpr std::uint32_t kPatchedBit = 1 << 6;
 inline constexpr int kMaskBytesShift = 7;
-inline constexpr std::uint32_t kSpareBit = 1 << 11;
+inline constexpr int kMostMaskBytes = 8;  // of the 5 bits from kMaskBytesShift on; the highest is the spare one
 inline constexpr int kDcShift = 12;
 
 /// A patch is an AC value that a signed byte cannot hold: place in the zigzag order, then 16 bits.
@@ -65,7 +65,7 @@ inline constexpr int kPatchBytes = 3;
 inline constexpr int kMostPatches = 63;
 
 /// A kernel that reads blocks without looking where they end reads at most this far from a block's first byte: head, 63
-/// patches and their number, 15 bytes of mask, and one vector of 64 bytes from a value on, wherever that is.
-inline constexpr int kMostBlockRead = kHeadBytes + 1 + kPatchBytes * kMostPatches + 15 + 64 + 64;
+/// patches and their number, 31 bytes of mask, and one vector of 64 bytes from a value on, wherever that is.
+inline constexpr int kMostBlockRead = kHeadBytes + 1 + kPatchBytes * kMostPatches + 31 + 64;
 
 }  // namespace mosaic

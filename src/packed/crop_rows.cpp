@@ -106,13 +106,13 @@ void CropRows::decode_block_rows(const BlockRow* rows, int count) {
     const int group = shape.first_block / kGroupBlocks;
     const std::size_t words = static_cast<std::size_t>(blocks + kSpareBlocks) * kBlockWords;
     auto* coefficients = reinterpret_cast<std::int16_t*>(coefficients_.get(words * streams * sizeof(std::int16_t)));
-    std::array<BlockStream, kMostStreams> stream{};
-    for (int s = 0; s < streams; ++s) {
-      const BlockRow row = rows[begin + s];
-      stream[s] = {as_bytes(record_->group(row.component, row.y, group)), as_bytes(record_->end()),
-                   coefficients + words * s};
-    }
-    if (!kernels_.unpack(stream.data(), streams, shape.first_block - group * kGroupBlocks, blocks))
+    BlockRows unpacking{.at = {},
+                        .end = as_bytes(record_->end()),
+                        .out = coefficients,
+                        .out_stride = static_cast<std::ptrdiff_t>(words)};
+    for (int s = 0; s < streams; ++s)
+      unpacking.at[s] = as_bytes(record_->group(rows[begin + s].component, rows[begin + s].y, group));
+    if (!kernels_.unpack(unpacking, streams, shape.first_block - group * kGroupBlocks, blocks))
       throw_damaged_row(rows[begin].component, rows[begin].y);
     for (int s = 0; s < streams; ++s) {
       const BlockRow row = rows[begin + s];
@@ -122,7 +122,7 @@ void CropRows::decode_block_rows(const BlockRow* rows, int count) {
                              : shape.end_block % kGroupBlocks == 0
                                  ? record_->group(row.component, row.y, shape.end_block / kGroupBlocks)
                                  : nullptr;
-      if (end && stream[s].at != as_bytes(end)) throw_damaged_row(row.component, row.y);
+      if (end && unpacking.at[s] != as_bytes(end)) throw_damaged_row(row.component, row.y);
       reconstruct(row, coefficients + words * s);
     }
     begin += streams;

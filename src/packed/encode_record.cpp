@@ -51,11 +51,12 @@ Values values_of(const std::int16_t* block) {
 int best_profile(const Values& v) {
   int need[8] = {};
   for (int i = 0; i < v.count; ++i) need[i / 8] = std::max(need[i / 8], width_of(v.value[i]));
+  const auto bytes = [&](int profile) { return kProfiles.length[64 * profile + v.count]; };
   int best = -1;
   for (int p = 0; p < kProfileCount; ++p) {
     bool fits = true;
     for (int g = 0; 8 * g < v.count; ++g) fits = fits && kProfiles.width[p][g] >= need[g];
-    if (fits && (best < 0 || kProfiles.length[p][v.count] < kProfiles.length[best][v.count])) best = p;
+    if (fits && (best < 0 || bytes(p) < bytes(best))) best = p;
   }
   return best;
 }

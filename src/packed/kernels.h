@@ -18,16 +18,17 @@ inline constexpr int kRowSlack = 256;
 /// Blocks that `inverse_dct` may read and write beyond those asked for.
 inline constexpr int kSpareBlocks = 3;
 
-/// One row of blocks, or a part of it, being unpacked.
-struct BlockStream {
-  const std::uint8_t* at;   // start of a group; moved to the byte after the last block
-  const std::uint8_t* end;  // of the record: nothing is read from here on
-  std::int16_t* out;        // 64 for each block in the order of block_order.h; aligned to 64 bytes
-};
-
-/// Up to so many streams are unpacked at once: one block's place is known only when the one before has been read, and three
-/// such chains hide each other's waiting.
+/// Up to so many rows of blocks are unpacked at once: one block's place is known only when the one before has been read, and
+/// three such chains hide each other's waiting.
 inline constexpr int kMostStreams = 3;
+
+/// Rows of blocks, or parts of them, being unpacked.
+struct BlockRows {
+  const std::uint8_t* at[kMostStreams];  // of each: start of a group; moved to the byte after the last block
+  const std::uint8_t* end;               // of the record: nothing is read from here on
+  std::int16_t* out;                     // 64 for each block in the order of block_order.h; aligned to 64 bytes
+  std::ptrdiff_t out_stride;             // from row to row in `out`; a multiple of 64
+};
 
 /// One direction of a resize, for `across`: outputs in runs of 16, taps in groups of 4. See resize_plan.h.
 struct AcrossPlan {
@@ -71,9 +72,9 @@ struct Kernels {
   const char* name;
   PlanTables plan_tables;
 
-  /// Skip `skip` blocks of each of `streams` (1 to kMostStreams), then unpack `count` of them.
+  /// Skip `skip` blocks in each of `streams` rows (1 to kMostStreams), then unpack `count` of them.
   /// @return whether they were blocks as we write them; if not, `out` holds anything
-  bool (*unpack)(BlockStream* stream, int streams, int skip, int count);
+  bool (*unpack)(BlockRows& rows, int streams, int skip, int count);
 
   /// libjpeg's integer slow inverse DCT ("islow") of a row of blocks, to 8 rows of samples.
   /// @param quant  in the order of block_order.h

@@ -7,7 +7,7 @@ namespace mosaic {
 /// The kernels that define the results: plain loops, one .cpp for each concern.
 namespace portable {
 
-bool unpack(BlockStream* stream, int streams, int skip, int count);
+bool unpack(BlockRows& rows, int streams, int skip, int count);
 void inverse_dct(const std::int16_t* coefficients, int blocks, const std::uint16_t* quant, std::uint8_t* out,
                  std::ptrdiff_t stride);
 void upsample_across(const std::uint8_t* in, int n, std::uint8_t* out);

@@ -41,15 +41,15 @@ const std::uint8_t* unpack_block(const std::uint8_t* at, const std::uint8_t* end
     at += kPatchBytes * patches;
   }
 
-  const int mask_bytes = static_cast<int>(head >> kMaskBytesShift & 15);
-  if (mask_bytes > 8 || (head & kSpareBit) || !has(mask_bytes)) return nullptr;
+  const int mask_bytes = static_cast<int>(head >> kMaskBytesShift & 31);
+  if (mask_bytes > kMostMaskBytes || !has(mask_bytes)) return nullptr;
   std::uint64_t mask = 0;
   for (int i = 0; i < mask_bytes; ++i) mask |= std::uint64_t{at[i]} << (8 * i);
   at += mask_bytes;
   if (mask >> 63) return nullptr;
 
   const int profile = static_cast<int>(head & kProfileMask);
-  const int length = kProfiles.length[profile][std::popcount(mask)];
+  const int length = kProfiles.length[64 * profile + std::popcount(mask)];
   if (!has(length)) return nullptr;
   if (out) {
     std::fill_n(out, 64, std::int16_t{0});
@@ -63,15 +63,16 @@ const std::uint8_t* unpack_block(const std::uint8_t* at, const std::uint8_t* end
   return at + length;
 }
 
-bool unpack(BlockStream* stream, int streams, int skip, int count) {
+bool unpack(BlockRows& rows, int streams, int skip, int count) {
   for (int s = 0; s < streams; ++s) {
+    std::int16_t* out = rows.out + s * rows.out_stride;
     int dc = 0;
     for (int i = 0; i < skip + count; ++i) {
       if (i % kGroupBlocks == 0) dc = 0;
       const bool wanted = i >= skip;
-      stream[s].at = unpack_block(stream[s].at, stream[s].end, dc, wanted ? stream[s].out : nullptr);
-      if (!stream[s].at) return false;
-      if (wanted) stream[s].out += 64;
+      rows.at[s] = unpack_block(rows.at[s], rows.end, dc, wanted ? out : nullptr);
+      if (!rows.at[s]) return false;
+      if (wanted) out += 64;
     }
   }
   return true;

@@ -52,7 +52,7 @@ class DownTables {
 };
 
 /// Tables for the sizes of late: making them takes a good part of the time of a resize. Memory is bounded: a place for each of
-/// kPlaces sizes, taken over by the next size that belongs there.
+/// kPlaces sizes, taken over by the next size that belongs there (some 10 MB in all, at 224 pixels).
 template <class Tables>
 class PlanCache {
  public:

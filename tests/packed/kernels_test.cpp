@@ -197,14 +197,15 @@ TEST_CASE("vectors unpack blocks as the plain loop does, from any block on, one 
         const auto run = [&](const Kernels& kernels, AlignedBuffer& out) {
           const std::size_t words = static_cast<std::size_t>(count) * 64;
           auto* to = reinterpret_cast<std::int16_t*>(out.get(words * streams * 2));
-          BlockStream stream[kMostStreams];
+          BlockRows rows{.at = {},
+                         .end = reinterpret_cast<const std::uint8_t*>(opened.end()),
+                         .out = to,
+                         .out_stride = static_cast<std::ptrdiff_t>(words)};
           for (int s = 0; s < streams; ++s)
-            stream[s] = {reinterpret_cast<const std::uint8_t*>(opened.group(s, 2, group)),
-                         reinterpret_cast<const std::uint8_t*>(opened.end()), to + words * s};
-          REQUIRE(kernels.unpack(stream, streams, first - group * kGroupBlocks, count));
-          std::vector<const std::uint8_t*> ends;
-          for (int s = 0; s < streams; ++s) ends.push_back(stream[s].at);
-          return std::pair{ends, std::vector<std::int16_t>(to, to + words * streams)};
+            rows.at[s] = reinterpret_cast<const std::uint8_t*>(opened.group(s, 2, group));
+          REQUIRE(kernels.unpack(rows, streams, first - group * kGroupBlocks, count));
+          return std::pair{std::vector(rows.at, rows.at + streams),
+                           std::vector<std::int16_t>(to, to + words * streams)};
         };
         AlignedBuffer got, expected;
         REQUIRE(run(vectors, got) == run(plain, expected));

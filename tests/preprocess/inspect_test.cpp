@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -204,6 +205,24 @@ TEST_CASE("bench prints one line of JSON with the rates of the first epoch and t
 
   CHECK(run_preprocess({"bench", packed.out, "--side", "0"}).err == "preprocess: --side: got 0, expected 1 to 65535\n");
   CHECK_THAT(run_preprocess({"bench", packed.out, "--split", "test"}).err, Contains("no shards of split 'test'"));
+}
+
+TEST_CASE("the kernels can be chosen by the environment, and only those that there are", "[preprocess]") {
+  const Packed packed;
+  const auto with_kernels = [&](const char* name, const std::vector<std::string>& command) {
+    ::setenv("MOSAIC_KERNELS", name, 1);
+    Outcome outcome = run_preprocess(command);
+    ::unsetenv("MOSAIC_KERNELS");
+    return outcome;
+  };
+  const std::vector<std::string> bench = {"bench", packed.out, "--side", "32", "--seconds", "0"};
+  CHECK_THAT(with_kernels("portable", bench).out, Contains("\"kernels\": \"portable\""));
+  for (const auto& command : {bench, {"pack", packed.root / "in", packed.root / "other"}, {"verify", packed.out}}) {
+    const Outcome refused = with_kernels("mmx", command);
+    CHECK(refused.exit_code == kExitBadInput);
+    CHECK_THAT(refused.err, Contains("MOSAIC_KERNELS: got 'mmx', expected one of those that this processor can run: "));
+  }
+  CHECK_FALSE(fs::exists(packed.root / "other"));
 }
 
 TEST_CASE("show refuses what is not there, with the range", "[preprocess]") {

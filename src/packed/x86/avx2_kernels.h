@@ -7,7 +7,7 @@ namespace mosaic {
 /// For processors with AVX2 and BMI2 (Haswell, Zen 1 and newer; pdep is slow before Zen 3). One .cpp for each concern.
 namespace avx2 {
 
-bool unpack(BlockStream* stream, int streams, int skip, int count);
+bool unpack(BlockRows& rows, int streams, int skip, int count);
 void inverse_dct(const std::int16_t* coefficients, int blocks, const std::uint16_t* quant, std::uint8_t* out,
                  std::ptrdiff_t stride);
 void upsample_across(const std::uint8_t* in, int n, std::uint8_t* out);

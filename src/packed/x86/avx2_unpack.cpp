@@ -55,12 +55,14 @@ constexpr UnpackTable kTable = make_table();
 
 }  // namespace
 
-bool unpack(BlockStream* stream, int streams, int skip, int count) {
-  // One after the other: the values keep more registers busy than there are.
-  for (int s = 0; s < streams; ++s)
-    if (!unpack_streams<1>(stream + s, skip, count,
-                           [](const BlockHead& head, std::int16_t* out) { write_block(head, out); }))
-      return false;
+bool unpack(BlockRows& rows, int streams, int skip, int count) {
+  // One after the other: side by side, the values would take more registers than there are.
+  for (int s = 0; s < streams; ++s) {
+    BlockRows row{.at = {rows.at[s]}, .end = rows.end, .out = rows.out + s * rows.out_stride, .out_stride = 0};
+    const auto write = [](const BlockHead& head, std::int16_t* out) { write_block(head, out); };
+    if (!unpack_rows<1>(row, skip, count, write)) return false;
+    rows.at[s] = row.at[0];
+  }
   return true;
 }
 

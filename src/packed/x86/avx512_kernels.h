@@ -7,7 +7,7 @@ namespace mosaic {
 /// For processors with AVX-512 of Ice Lake or Zen 4 and newer: BW, VL, VBMI, VBMI2, VNNI, GFNI. One .cpp for each concern.
 namespace avx512 {
 
-bool unpack(BlockStream* stream, int streams, int skip, int count);
+bool unpack(BlockRows& rows, int streams, int skip, int count);
 void inverse_dct(const std::int16_t* coefficients, int blocks, const std::uint16_t* quant, std::uint8_t* out,
                  std::ptrdiff_t stride);
 void upsample_across(const std::uint8_t* in, int n, std::uint8_t* out);

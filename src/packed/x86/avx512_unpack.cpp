@@ -51,12 +51,12 @@ constexpr UnpackTable kTable = make_table();
 
 }  // namespace
 
-bool unpack(BlockStream* stream, int streams, int skip, int count) {
+bool unpack(BlockRows& rows, int streams, int skip, int count) {
   const __m512i place = _mm512_load_si512(kTable.place);
-  const auto block = [place](const BlockHead& head, std::int16_t* out) { write_block(head, place, out); };
-  if (streams == 1) return unpack_streams<1>(stream, skip, count, block);
-  if (streams == 2) return unpack_streams<2>(stream, skip, count, block);
-  return unpack_streams<3>(stream, skip, count, block);
+  const auto write = [place](const BlockHead& head, std::int16_t* out) { write_block(head, place, out); };
+  if (streams == 1) return unpack_rows<1>(rows, skip, count, write);
+  if (streams == 2) return unpack_rows<2>(rows, skip, count, write);
+  return unpack_rows<3>(rows, skip, count, write);
 }
 
 }  // namespace mosaic::avx512
