@@ -110,7 +110,7 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
   std::unique_ptr<RunLog> log;
   const auto memory = mpi_node_memory();
   agree([&] {
-    data = open_data(config, cores, *memory);
+    data = open_data(config, mpi.size(), cores, *memory);
     run = build_run(config, *ranks.group, ranks.device, at::kFloat, data->train_shards->size());
   });
   if (const auto path = start_from(config)) load_checkpoint(*path, *run, data->train_shards->fingerprint());
@@ -119,7 +119,7 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
     return kExitDone;
   }
   agree([&] {
-    if (run->config.seed != config.seed) data = open_data(run->config, cores, *memory);
+    if (run->config.seed != config.seed) data = open_data(run->config, mpi.size(), cores, *memory);
     check_start(*run);
     if (mpi.rank() != 0) return;
     if (config.autoresume && config.is_train) count_start(config.log_folder, run->now);

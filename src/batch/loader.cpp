@@ -27,8 +27,6 @@ constexpr std::int64_t kAhead =
     256;                        // images that the system is asked for ahead of those in work, where reads are slow
 constexpr int kMostHints = 16;  // at once
 
-constexpr int kSlabsInUse = 2;  // the caller's batch, and the one before it while it asks for the next
-
 }  // namespace
 
 /// Shared with the slabs that are out: they come back even after the loader has gone.

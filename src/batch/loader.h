@@ -16,9 +16,13 @@ namespace mosaic {
 /// asked for the bytes of the images that come next, so that more reads are under way than there are threads.
 class Loader {
  public:
+  static constexpr int kUsualDepth = 3;
+  static constexpr int kSlabsInUse = 2;  // the caller's batch, and the one before it while it asks for the next
+
+  /// Its memory: depth + kSlabsInUse batches, made by the first `start`, and per thread what the largest image needs.
   /// @param threads  at least 1
   /// @param depth    batches ready or in work at any time, beside the one in use; at least 1
-  Loader(std::shared_ptr<const ShardSet> shards, View view, int threads, int depth = 3);
+  Loader(std::shared_ptr<const ShardSet> shards, View view, int threads, int depth = kUsualDepth);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;

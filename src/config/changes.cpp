@@ -38,6 +38,7 @@ constexpr std::string_view kNotTraining[] = {"run_name",
                                              "hang_limit",
                                              "hang_limit_first",
                                              "python_log_level",
+                                             "loader_memory",
                                              "train_dataset.path",
                                              "train_dataset.local",
                                              "train_dataset.is_streaming"};

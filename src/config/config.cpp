@@ -283,6 +283,8 @@ void read(Section in, const std::string& generated_run_name, Config& c) {
   read(in.section("train_dataset"), c.train_dataset);
   c.eval_dataset.path = c.train_dataset.path;
   read(in.section("eval_dataset"), c.eval_dataset);
+  in.read("loader_memory", c.loader_memory, "a number of bytes > 0 (2e9), or null for five batches",
+          is_positive<double>);
   read(in.section("optimizer"), c.optimizer);
   read(in.section("scheduler"), c.scheduler);
   read(in.section("loggers"), c.loggers);

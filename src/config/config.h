@@ -64,6 +64,8 @@ struct Config {
   bool initial_evaluation = true;      // before training, and always with is_train = false
   ModelConfig model;
   TrainDatasetConfig train_dataset;
+  std::optional<double>
+      loader_memory;  // bytes for a rank's batches that are being made or used, of each data set; none: five
   DatasetConfig eval_dataset{.path = "", .resize_size = 256};
   OptimizerConfig optimizer;
   SchedulerConfig scheduler;

@@ -59,7 +59,7 @@ double sum(double mine) {
 std::unique_ptr<Data> check_shards(const MpiSession& mpi, const Config& config, int threads, Table& table) {
   std::unique_ptr<Data> data;
   const auto memory = mpi_node_memory();
-  if (!table.passes("shards", [&] { data = open_data(config, threads, *memory); })) return nullptr;
+  if (!table.passes("shards", [&] { data = open_data(config, mpi.size(), threads, *memory); })) return nullptr;
   const ShardSet &train = *data->train_shards, &eval = *data->eval_shards;
   const auto hosts = gather_texts(mpi.host());
   const auto prints = gather_texts(train.fingerprint() + eval.fingerprint());

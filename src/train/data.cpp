@@ -1,5 +1,7 @@
 #include "train/data.h"
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/log.h"
 
@@ -54,7 +56,17 @@ void check_batch_sizes(const Config& config, int ranks) {
                     " images: one micro-batch"));
 }
 
-std::unique_ptr<Data> open_data(const Config& config, int threads, NodeMemory& memory) {
+int loader_depth(std::optional<double> loader_memory, std::int64_t batch_bytes) {
+  if (!loader_memory) return Loader::kUsualDepth;
+  const double batches = *loader_memory / static_cast<double>(batch_bytes), least = Loader::kSlabsInUse + 1;
+  if (batches < least)
+    throw Error(str("loader_memory: got ", *loader_memory, " bytes, expected at least ",
+                    least * static_cast<double>(batch_bytes), ": a rank's batch has ", batch_bytes,
+                    " bytes, two are in use and one is being made"));
+  return static_cast<int>(std::min(batches, 1000.0)) - Loader::kSlabsInUse;
+}
+
+std::unique_ptr<Data> open_data(const Config& config, int ranks, int threads, NodeMemory& memory) {
   // Both first: a check that fails on one rank alone must not leave the others of its node waiting.
   auto train = open_split("train_dataset", config.train_dataset.path, "train", memory);
   auto eval = open_split("eval_dataset", config.eval_dataset.path, "val", memory);
@@ -63,11 +75,26 @@ std::unique_ptr<Data> open_data(const Config& config, int threads, NodeMemory& m
   if (train->class_names() != eval->class_names())
     throw Error(str("eval_dataset.path: the classes of ", config.eval_dataset.path, " (val) are not those of ",
                     config.train_dataset.path, " (train): expected the same names in the same order"));
+  const auto batch_bytes = [ranks](const DatasetConfig& set) {
+    return set.batch_size / ranks *
+           (std::int64_t{3} * set.crop_size * set.crop_size + std::int64_t{sizeof(std::int32_t)});
+  };
+  const std::int64_t train_bytes = batch_bytes(config.train_dataset), eval_bytes = batch_bytes(config.eval_dataset);
+  const int train_depth = loader_depth(config.loader_memory, train_bytes),
+            eval_depth = loader_depth(config.loader_memory, eval_bytes);
+  const auto said = [](int depth, std::int64_t bytes) {
+    const int slabs = depth + Loader::kSlabsInUse;
+    return str(slabs, " batches, ", (slabs * bytes + 500000) / 1000000, " MB");
+  };
+  log_info(str("memory of a rank's loaders: ", said(train_depth, train_bytes), " for training; ",
+               said(eval_depth, eval_bytes), " for evaluation; tables of the shards, once a node: ",
+               (29 * (train->size() + eval->size()) + 500000) / 1000000, " MB"));
   auto data = std::unique_ptr<Data>(
       new Data{.train_shards = train,
                .eval_shards = eval,
-               .train_loader = {train, View(config.train_dataset, config.algorithms.randaugment, config.seed), threads},
-               .eval_loader = {eval, View(config.eval_dataset), threads}});
+               .train_loader = {train, View(config.train_dataset, config.algorithms.randaugment, config.seed), threads,
+                                train_depth},
+               .eval_loader = {eval, View(config.eval_dataset), threads, eval_depth}});
   if (config.on_bad_sample == OnBadSample::kReplace) data->train_loader.replace_bad_samples(config.bad_sample_limit);
   return data;
 }

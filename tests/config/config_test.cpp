@@ -186,6 +186,7 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "  resize_size: 256\n"
         "  crop_size: 224\n"
         "  batch_size: 2048\n"
+        "loader_memory: null\n"
         "optimizer:\n"
         "  lr: 2.048\n"
         "  momentum: 0.875\n"

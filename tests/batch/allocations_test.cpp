@@ -1,0 +1,70 @@
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "base/random.h"
+#include "batch/loader.h"
+#include "catch.h"
+#include "shards/shard_writer.h"
+#include "support.h"
+
+namespace {
+std::atomic<std::int64_t> allocations{0};
+}
+
+// All of this program's, from any thread. The compiler does not see that these belong together.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+void* operator new(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size ? size : 1)) return memory;
+  throw std::bad_alloc();
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  ++allocations;
+  const auto unit = static_cast<std::size_t>(alignment);
+  if (void* memory = std::aligned_alloc(unit, (size + unit - 1) / unit * unit)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace mosaic {
+namespace {
+
+TEST_CASE("after the first epochs an image costs no allocation, and a batch a fixed few", "[batch]") {
+  constexpr std::int64_t kImages = 600, kBatch = 50;
+  const test::TemporaryFolder folder;
+  {
+    ShardWriter writer("train", 0, {"a"});
+    for (std::int64_t i = 0; i < kImages; ++i) {
+      KeyedRandom random{static_cast<std::uint64_t>(i)};
+      const int width = 20 + static_cast<int>(random.uniform_int(40)),
+                height = 20 + static_cast<int>(random.uniform_int(40));
+      std::vector<std::byte> pixels(static_cast<std::size_t>(width) * height * 3);
+      for (std::byte& b : pixels) b = static_cast<std::byte>(random());
+      writer.add({StoredKind::kPixels, width, height, pixels}, 0, "x");
+    }
+    writer.write(folder / "part");
+    finish_shards({folder / "part"}, folder.path(), "train");
+  }
+  TrainDatasetConfig config;
+  config.crop_size = 16;
+  Loader loader(std::make_shared<const ShardSet>(folder.path(), "train"), View(config, std::nullopt, 17), 2);
+  const auto epoch = [&](std::int64_t number) {
+    BatchPlan plan = train_plan(kImages, kBatch, 0, 1, number, 0);
+    const std::int64_t before = allocations;
+    loader.start(std::move(plan));
+    while (loader.next()) {
+    }
+    return allocations - before;
+  };
+  for (int warm_up = 0; warm_up < 6; ++warm_up) epoch(warm_up);
+  const std::int64_t counted = epoch(6);
+  INFO(counted << " allocations for " << kImages << " images");
+  CHECK(counted <= 8 * kImages / kBatch);
+}
+
+}  // namespace
+}  // namespace mosaic
