@@ -20,7 +20,9 @@ ResNet make_net(const Config& config, at::Device device, at::ScalarType type) {
     if (replaced.empty()) log_warning("algorithms.blurpool: there is no layer to blur: it has no effect");
     log_info(mosaic::str("blurpool: ", replaced.size(), " layers blurred"));
   }
-  if (config.algorithms.channels_last) use_channels_last(net);
+  const bool fuse = config.fused_layers && device.is_cpu() && type == at::kFloat;
+  if (config.algorithms.channels_last || fuse) use_channels_last(net);
+  net.use_fused_layers(fuse);
   net.to(device, type);
   return net;
 }
