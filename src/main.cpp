@@ -9,6 +9,7 @@
 #include "base/stop_signal.h"
 #include "comm/mpi_session.h"
 #include "config/config.h"
+#include "device/cpu_settings.h"
 #include "device/gpu.h"
 #include "preflight/preflight.h"
 #include "train/checkpoint.h"
@@ -83,6 +84,7 @@ ExitCode run(const MpiSession& mpi, std::vector<std::string> arguments) {
   at::set_num_threads(cores);
 
   const Ranks ranks = open_ranks(mpi, config);
+  if (ranks.device.is_cpu()) prepare_cpu();
   std::unique_ptr<Data> data;
   std::unique_ptr<Run> run;
   std::unique_ptr<RunLog> log;

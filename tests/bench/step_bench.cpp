@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "comm/process_group.h"
+#include "device/cpu_settings.h"
 #include "train/run.h"
 #include "train/train_step.h"
 
@@ -39,6 +40,7 @@ Settings read_settings(int argc, char** argv) {
 double cpu_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 void serve(const Settings& settings) {
+  prepare_cpu();
   const std::int64_t batch = std::stoll(settings.at("batch")), side = std::stoll(settings.at("side"));
   Config config;
   config.model.name = settings.at("model");
