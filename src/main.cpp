@@ -12,6 +12,7 @@
 #include "comm/mpi_session.h"
 #include "comm/watchdog.h"
 #include "config/config.h"
+#include "device/cpu_settings.h"
 #include "device/gpu.h"
 #include "preflight/preflight.h"
 #include "train/checkpoint.h"
@@ -105,6 +106,7 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
   job_end(config.time_limit);  // from now on
   const Ranks ranks = open_ranks(mpi, config);
   const AbortWithGroup abort_with_group(watchdog, *ranks.group);
+  if (ranks.device.is_cpu()) prepare_cpu();
   std::unique_ptr<Data> data;
   std::unique_ptr<Run> run;
   std::unique_ptr<RunLog> log;

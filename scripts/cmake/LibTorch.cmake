@@ -56,7 +56,8 @@ if(MOSAIC_CUDA)
 endif()
 
 # <ATen/ATen.h> takes 6 s to read and nearly every file of ours that uses LibTorch needs it: it is compiled once, for all of them.
-file(WRITE ${PROJECT_BINARY_DIR}/precompiled_aten.cpp "// Empty: its target holds the precompiled header.\n")
+# Written only if it is not there: a newer one would have all of them compiled anew after each run of CMake.
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/precompiled_aten.cpp CONTENT "// Empty: its target holds the precompiled header.\n")
 add_library(mosaic_precompiled_aten OBJECT ${PROJECT_BINARY_DIR}/precompiled_aten.cpp)
 target_link_libraries(mosaic_precompiled_aten PRIVATE mosaic_options mosaic_torch)
 target_precompile_headers(mosaic_precompiled_aten PRIVATE <ATen/ATen.h>)

@@ -24,6 +24,14 @@ int usable_cores() { return std::max(static_cast<int>(affinity().size()), 1); }
 
 int online_cores() { return static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)); }
 
+bool has_bfloat16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") || __builtin_cpu_supports("amx-bf16");
+#else
+  return true;
+#endif
+}
+
 int cores_of_rank(int local_ranks) {
   const int usable = usable_cores();
   const bool bound = usable < online_cores();

@@ -278,6 +278,7 @@ void read(Section in, const std::string& generated_run_name, Config& c) {
   in.read_choice<DeviceChoice>(
       "device", c.device, {{"auto", DeviceChoice::kAuto}, {"gpu", DeviceChoice::kGpu}, {"cpu", DeviceChoice::kCpu}});
   read_precision(in, c.precision);
+  in.read("fused_layers", c.fused_layers, "true or false");
   in.read("initial_evaluation", c.initial_evaluation, "true or false");
   read(in.section("model"), c.model);
   read(in.section("train_dataset"), c.train_dataset);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "model/blur_pool.h"
+#include "model/fused_layers.h"
 
 namespace mosaic {
 namespace {
@@ -93,11 +94,21 @@ ResNet::ResNet(const ModelConfig& config, at::Generator random) : freeze_batch_n
 
 at::Tensor ResNet::forward(const at::Tensor& images, const at::Tensor& keep) {
   const bool batch_statistics = training_ && !freeze_batch_norm_;
-  at::Tensor x = max_pool_(stem_.norm(stem_.conv(images), batch_statistics).relu_());
+  at::Tensor x = stem_.conv(images);
+  const bool fuse = fused_layers_ && training_ && can_fuse(x, stem_.norm);
+  x = max_pool_(fuse ? fused_norm_relu(x, stem_.norm, batch_statistics) : stem_.norm(x, batch_statistics).relu_());
+
   std::int64_t dropping = 0;  // blocks with a drop rate so far: rows of `keep`
+  BlockOutput both{x, x};
   for (auto& stage : stages_)
-    for (auto& block : stage)
-      x = block(x, batch_statistics, training_ && block.drop_rate > 0 ? keep.select(0, dropping++) : at::Tensor());
+    for (auto& block : stage) {
+      const at::Tensor kept = training_ && block.drop_rate > 0 ? keep.select(0, dropping++) : at::Tensor();
+      if (fuse)
+        both = fused_block(both, block, batch_statistics, kept);
+      else
+        x = block(x, batch_statistics, kept);
+    }
+  if (fuse) x = both.branch;
   return at::linear(at::adaptive_avg_pool2d(x, {1, 1}).flatten(1), fc_weight_, fc_bias_);
 }
 

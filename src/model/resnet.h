@@ -82,6 +82,10 @@ class ResNet {
   void set_training(bool training) { training_ = training; }
   bool training() const { return training_; }
 
+  /// In training on a CPU, let each block be one function (fused_layers.h), where that is possible: in float32, alone or with
+  /// autocast to bfloat16. Off in a new net.
+  void use_fused_layers(bool fused) { fused_layers_ = fused; }
+
   /// Moves and converts all tensors; parameters are new ones afterwards: call before an optimizer is built.
   void to(at::Device device, at::ScalarType type);
   at::Device device() const { return fc_weight_.device(); }
@@ -112,6 +116,7 @@ class ResNet {
   friend std::vector<double> apply_stochastic_depth(ResNet& net, const StochasticDepthConfig& config);
 
   bool training_ = true;
+  bool fused_layers_ = false;
   bool freeze_batch_norm_;
   ResidualBlock::Layer stem_;
   MaxPool max_pool_;

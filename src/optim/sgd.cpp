@@ -1,34 +1,93 @@
 #include "optim/sgd.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
+#include <cstdlib>
+#include <string_view>
+
+#include "optim/sgd_kernel.h"
+
 namespace mosaic {
+namespace {
+
+/// Whether the processor can run the kernel, and LibTorch's own kernels round like it: in ATEN_CPU_CAPABILITY=default they do not.
+bool has_kernel() {
+#if defined(__x86_64__)
+  static const bool has = [] {
+    const char* wish = std::getenv("ATEN_CPU_CAPABILITY");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           std::string_view(wish ? wish : "") != "default";
+  }();
+  return has;
+#else
+  return false;
+#endif
+}
+
+/// Whether the three are the same floats in the same order, without gaps.
+bool fits_kernel(const at::Tensor& weight, const at::Tensor& gradient, const at::Tensor& momentum) {
+  return weight.is_cpu() && weight.scalar_type() == at::kFloat && gradient.scalar_type() == at::kFloat &&
+         momentum.scalar_type() == at::kFloat && weight.is_non_overlapping_and_dense() &&
+         gradient.strides() == weight.strides() && momentum.strides() == weight.strides();
+}
+
+void step_in_one_pass(const SgdStep& step, const at::Tensor& weight, const at::Tensor& gradient,
+                      const at::Tensor& momentum) {
+#if defined(__x86_64__)
+  constexpr std::int64_t kGrain = 1 << 15;
+  float* w = weight.mutable_data_ptr<float>();
+  float* m = momentum.mutable_data_ptr<float>();
+  const float* g = gradient.const_data_ptr<float>();
+  at::parallel_for(0, weight.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
+    sgd_step_avx2(step, end - begin, g + begin, m + begin, w + begin);
+  });
+#else
+  static_cast<void>(step), static_cast<void>(weight), static_cast<void>(gradient), static_cast<void>(momentum);
+#endif
+}
+
+}  // namespace
 
 DecoupledSgd::DecoupledSgd(std::vector<at::Tensor> parameters, const SgdOptions& options)
     : parameters_(std::move(parameters)), options_(options) {}
 
 void DecoupledSgd::step(double lr) {
   const c10::NoGradGuard no_grad;
-  std::vector<at::Tensor> gradients;
-  gradients.reserve(parameters_.size());
-  for (const at::Tensor& p : parameters_) gradients.push_back(p.grad());
+  const double alpha = options_.initial_lr != 0 ? lr / options_.initial_lr : 1;
+  const double decay = options_.weight_decay != 0 ? 1 - alpha * options_.weight_decay : 1;
+
+  // What the kernel cannot take, or all: operator by operator, which defines the step.
+  std::vector<at::Tensor> parameters, gradients, momentum;
+  const bool kernel = has_kernel() && options_.momentum != 0 && !momentum_.empty();
+  const SgdStep numbers{static_cast<float>(options_.momentum), static_cast<float>(1 - options_.dampening),
+                        static_cast<float>(decay), static_cast<float>(-lr), options_.nesterov};
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const at::Tensor& gradient = parameters_[i].grad();
+    if (kernel && fits_kernel(parameters_[i], gradient, momentum_[i])) {
+      step_in_one_pass(numbers, parameters_[i], gradient, momentum_[i]);
+      continue;
+    }
+    parameters.push_back(parameters_[i]);
+    gradients.push_back(gradient);
+    if (!momentum_.empty()) momentum.push_back(momentum_[i]);
+  }
+  if (parameters.empty()) return;
 
   std::vector<at::Tensor> direction = gradients;
   if (options_.momentum != 0) {
     if (momentum_.empty()) {
       for (const at::Tensor& g : gradients) momentum_.push_back(g.clone());
+      momentum = momentum_;
     } else {
-      at::_foreach_mul_(momentum_, options_.momentum);
-      at::_foreach_add_(momentum_, gradients, 1 - options_.dampening);
+      at::_foreach_mul_(momentum, options_.momentum);
+      at::_foreach_add_(momentum, gradients, 1 - options_.dampening);
     }
-    direction = options_.nesterov ? at::_foreach_add(gradients, momentum_, options_.momentum) : momentum_;
+    direction = options_.nesterov ? at::_foreach_add(gradients, momentum, options_.momentum) : momentum;
   }
-  if (options_.weight_decay != 0) {
-    const double alpha = options_.initial_lr != 0 ? lr / options_.initial_lr : 1;
-    at::_foreach_mul_(parameters_, 1 - alpha * options_.weight_decay);
-  }
-  at::_foreach_add_(parameters_, direction, -lr);
+  if (options_.weight_decay != 0) at::_foreach_mul_(parameters, decay);
+  at::_foreach_add_(parameters, direction, -lr);
 }
 
 }  // namespace mosaic

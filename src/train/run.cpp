@@ -2,6 +2,7 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "batch/sampler.h"
@@ -20,7 +21,9 @@ ResNet make_net(const Config& config, at::Device device, at::ScalarType type) {
     if (replaced.empty()) log_warning("algorithms.blurpool: there is no layer to blur: it has no effect");
     log_info(mosaic::str("blurpool: ", replaced.size(), " layers blurred"));
   }
-  if (config.algorithms.channels_last) use_channels_last(net);
+  const bool fuse = config.fused_layers && device.is_cpu() && type == at::kFloat;
+  if (config.algorithms.channels_last || fuse) use_channels_last(net);
+  net.use_fused_layers(fuse);
   net.to(device, type);
   return net;
 }
@@ -70,6 +73,11 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
   const AlgorithmsConfig& algorithms = config.algorithms;
   // In float64, which tests use, nothing is cast.
   const auto autocast_to = type == at::kFloat ? autocast_type(config, device) : std::nullopt;
+  if (device.is_cpu() && autocast_to == at::kBFloat16 && !has_bfloat16())
+    log_warning(
+        "precision: got amp_bf16, but this processor has neither AVX-512 BF16 nor AMX and imitates it: steps take "
+        "about ten "
+        "times as long as with precision=fp32");
 
   auto run = std::unique_ptr<Run>(
       new Run{.config = config,

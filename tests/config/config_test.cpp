@@ -50,6 +50,7 @@ TEST_CASE("keys that a file leaves out have the defaults of the baseline", "[con
   CHECK(c.model.loss_name == LossName::kCrossEntropy);
   CHECK(c.model.num_classes == 1000);
   CHECK_FALSE(c.model.freeze_batch_norm);
+  CHECK(c.fused_layers);
   CHECK(c.train_dataset.path == "/data");
   CHECK(c.train_dataset.resize_size == -1);
   CHECK(c.train_dataset.crop_size == 224);
@@ -101,7 +102,7 @@ TEST_CASE("nothing behind the '=' is null", "[config]") {
 TEST_CASE("the resolved configuration reads back to the same one", "[config]") {
   const YamlFile file(
       "run_name: \"it's 3: #1\"\nis_train: false\nseed: 4294967295\nmax_duration: 0x10\neval_interval: 250ba\n"
-      "device_train_microbatch_size: 3\ndevice: cpu\n"
+      "device_train_microbatch_size: 3\ndevice: cpu\nfused_layers: false\n"
       "model: {name: resnet101, loss_name: binary_cross_entropy, num_classes: 7, freeze_batch_norm: true}\n"
       "eval_dataset: {path: \"yes\", resize_size: 0, crop_size: 100, batch_size: 9007199254740993}\n"
       "optimizer: {lr: 0.1234567890123456789, momentum: .9, weight_decay: 1e-300}\n"
@@ -127,6 +128,7 @@ TEST_CASE("the resolved configuration reads back to the same one", "[config]") {
   CHECK(b.model.loss_name == LossName::kBinaryCrossEntropy);
   CHECK(b.model.num_classes == 7);
   CHECK(b.model.freeze_batch_norm);
+  CHECK_FALSE(b.fused_layers);
   CHECK(a.train_dataset.path == "/data/{run_name} \\ \u00fc");  // data have no run
   CHECK(b.train_dataset.path == a.train_dataset.path);
   CHECK(b.train_dataset.resize_size == 300);
@@ -164,6 +166,7 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "device_train_microbatch_size: null\n"
         "device: auto\n"
         "precision: null\n"
+        "fused_layers: true\n"
         "initial_evaluation: true\n"
         "model:\n"
         "  name: resnet50\n"

@@ -28,6 +28,39 @@ TEST_CASE("a learning rate of 0 moves no weight, but gathers momentum", "[optim]
   CHECK(at::equal(sgd.momentum()[0], at::ones({3})));
 }
 
+TEST_CASE("on a CPU the step in one pass has the bits of the one operator by operator", "[optim]") {
+  for (const bool nesterov : {false, true})
+    for (const double dampening : {0.0, 0.3})
+      for (const double weight_decay : {0.0, 1e-3}) {
+        const SgdOptions options{0.5, 0.875, weight_decay, dampening, nesterov};
+        // Sizes around those of vectors, and one for several threads; in channels-last, too.
+        std::vector<at::Tensor> dense, gapped;  // the same values; a parameter with gaps goes operator by operator
+        for (const std::int64_t n : {1, 7, 8, 9, 31, 1000, 200'003})
+          dense.push_back(at::arange(n, at::kFloat).mul(0.37).sin());
+        dense.push_back(
+            at::arange(6 * 5 * 3 * 3, at::kFloat).cos().view({6, 5, 3, 3}).contiguous(at::MemoryFormat::ChannelsLast));
+        for (at::Tensor& p : dense) {
+          gapped.push_back(at::stack({p, p}, -1).select(-1, 0).requires_grad_(true));
+          p.requires_grad_(true);
+        }
+        DecoupledSgd one(dense, options), other(gapped, options);
+        for (int step = 0; step < 4; ++step) {
+          for (std::size_t i = 0; i < dense.size(); ++i) {
+            const at::Tensor g = dense[i].detach().add(step).mul(1.7).cos();
+            dense[i].mutable_grad() = g;
+            gapped[i].mutable_grad() = at::empty_like(gapped[i].detach()).copy_(g);
+          }
+          one.step(0.1 * step);
+          other.step(0.1 * step);
+        }
+        for (std::size_t i = 0; i < dense.size(); ++i) {
+          INFO(i << ", nesterov " << nesterov << ", dampening " << dampening << ", decay " << weight_decay);
+          CHECK(at::equal(dense[i], gapped[i]));
+          CHECK(at::equal(one.momentum()[i], other.momentum()[i]));
+        }
+      }
+}
+
 TEST_CASE("the first two steps have rate 0, the peak comes one batch after the warm-up", "[optim]") {
   const LearningRateSchedule schedule{.peak = 2.048, .warmup = 5000, .total = 22500};
   CHECK(schedule.at_step(0) == 0);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "batch/loader.h"
 #include "catch.h"
+#include "device/cpu_settings.h"
 #include "device/device_batch.h"
 #include "train/evaluate.h"
 #include "train/train_step.h"
@@ -221,6 +222,7 @@ class Replay {
 void replay_all(ProcessGroup& ranks) {
   at::set_num_threads(
       1);  // as recorded: with more, float32 sums round otherwise, and one ReLU that flips shows at step 0
+  prepare_cpu();
   const auto traces = test::traces_of(ranks.size(), ranks.rank());
   if (traces.empty()) test::say_skipped(str("no trace of ", ranks.size(), " ranks in ", test::golden_folder()));
   for (const auto& path : traces) {
