@@ -4,13 +4,14 @@
 
 namespace mosaic {
 
-/// Batch norm, alone or together with the ReLU and the addition that follow it in a residual net, over plain memory: NHWC, which is
-/// rows (pixels) of `channels` values. One read and one write of the image each, where the composition of operators needs four.
+/// Batch norm, alone or together with the ReLU and the addition that follow it in a residual net, over plain memory:
+/// NHWC, which is rows (pixels) of `channels` values. One read and one write of the image each, where the composition
+/// of operators needs four.
 ///
-/// Kernels work on a range of rows: the caller passes pointers to its first row, and shares an image among threads by ranges. Sums are
-/// overwritten, not added to. Values are stored as `T` and computed in float32, without fused multiply-add and always in the order of
-/// the rows: every instruction set gives the same bits. Any number of channels and rows, no alignment. NaN goes through ReLU as in
-/// LibTorch.
+/// Kernels work on a range of rows: the caller passes pointers to its first row, and shares an image among threads by
+/// ranges. Sums are overwritten, not added to. Values are stored as `T` and computed in float32, without fused
+/// multiply-add and always in the order of the rows: every instruction set gives the same bits. Any number of channels
+/// and rows, no alignment. NaN goes through ReLU as in LibTorch.
 
 /// bfloat16: the upper half of a float32, rounded to nearest even.
 using Bfloat16Bits = std::uint16_t;
@@ -73,8 +74,8 @@ struct BatchNormKernels {
   void (*relu_backward)(const T* x, const T* dy, std::int64_t rows, std::int64_t channels, const Normalisation& norm,
                         const InputGradient& gradient, T* dx);
 
-  /// g = dy + dy2 where y is above 0, else 0: the gradient of the sum, hence of the shortcut. Its sums after the multiplication by
-  /// `keep` for the branch's batch norm and, where the shortcut has one, without it for that.
+  /// g = dy + dy2 where y is above 0, else 0: the gradient of the sum, hence of the shortcut. Its sums after the
+  /// multiplication by `keep` for the branch's batch norm and, where the shortcut has one, without it for that.
   /// @param y  the forward pass's result
   /// @param dy2  more gradient of the same y; null: none
   /// @param g  overwritten; may be `dy` or `dy2`
@@ -89,7 +90,8 @@ struct BatchNormKernels {
 
 enum class InstructionSet { kPortable, kAvx2, kAvx512 };
 
-/// The best one that this processor has. ATEN_CPU_CAPABILITY=avx2 or default in the environment lowers it, as it does LibTorch's own.
+/// The best one that this processor has. ATEN_CPU_CAPABILITY=avx2 or default in the environment lowers it, as it does
+/// LibTorch's own.
 InstructionSet best_instruction_set();
 
 /// @param set  at most `best_instruction_set()` where its kernels are to be called

@@ -4,9 +4,9 @@
 
 #include "model/batch_norm_kernels.h"
 
-/// The kernels of batch_norm_kernels.h, once for all instruction sets: a file per set includes this one and is compiled with that set's
-/// options. Everything has internal linkage and nothing of the standard library is called, so that the linker cannot take a function
-/// compiled for a newer processor for code that runs on all.
+/// The kernels of batch_norm_kernels.h, once for all instruction sets: a file per set includes this one and is compiled
+/// with that set's options. Everything has internal linkage and nothing of the standard library is called, so that the
+/// linker cannot take a function compiled for a newer processor for code that runs on all.
 
 namespace mosaic {
 namespace {
@@ -114,7 +114,8 @@ inline void for_channels(std::int64_t channels, const F& f) {
   for (; c < channels; ++c) f.template operator()<float>(c);
 }
 
-/// Calls f(row, number) for pieces of the rows so short that for all of them the sums of a few channels stay in registers.
+/// Calls f(row, number) for pieces of the rows so short that for all of them the sums of a few channels stay in
+/// registers.
 template <class F>
 inline void for_pieces(std::int64_t rows, const F& f) {
   constexpr std::int64_t kPiece = 8;

@@ -58,8 +58,8 @@ struct LayerPass {
       : conv(layer.conv, from), x(conv.forward()), norm(start_norm(x, layer.norm, batch_statistics)) {}
 };
 
-/// A block's forward pass: what its backward pass needs. Not in autograd's hands, which would have to be told every tensor's place in
-/// a list.
+/// A block's forward pass: what its backward pass needs. Not in autograd's hands, which would have to be told every
+/// tensor's place in a list.
 struct BlockPass : torch::CustomClassHolder {
   std::vector<LayerPass> layers;
   std::optional<LayerPass> downsample;
@@ -74,7 +74,8 @@ void keep_pass(AutogradContext* context, c10::intrusive_ptr<torch::CustomClassHo
   context->saved_data["pass"] = c10::IValue::make_capsule(std::move(pass));
 }
 
-/// The forward pass that `context` holds, for the one backward pass: its memory is used up in there, and goes back after it.
+/// The forward pass that `context` holds, for the one backward pass: its memory is used up in there, and goes back
+/// after it.
 template <class Pass>
 c10::intrusive_ptr<Pass> take_pass(AutogradContext* context) {
   const c10::IValue taken = std::exchange(context->saved_data["pass"], {});
@@ -90,8 +91,8 @@ struct BlockCall {
 };
 
 struct FusedBlock : torch::autograd::Function<FusedBlock> {
-  /// @param parameters  of the layers, then of the downsample: (convolution, norm's weight, norm's bias) each; the values are read
-  ///                    from the block
+  /// @param parameters  of the layers, then of the downsample: (convolution, norm's weight, norm's bias) each; the
+  ///                    values are read from the block
   static variable_list forward(AutogradContext* context, const at::Tensor& branch, const at::Tensor& shortcut,
                                const at::TensorList&, const BlockCall& call) {
     context->set_materialize_grads(false);

@@ -6,18 +6,18 @@
 
 namespace mosaic {
 
-/// Layers of the net as one autograd function each, with a backward pass written out: on a CPU all but the convolutions is memory
-/// traffic, most of which this saves. Same values as the composition of operators in resnet.cpp, up to rounding, in training; in
-/// evaluation that composition is used. Convolutions are LibTorch's.
+/// Layers of the net as one autograd function each, with a backward pass written out: on a CPU all but the convolutions
+/// is memory traffic, most of which this saves. Same values as the composition of operators in resnet.cpp, up to
+/// rounding, in training; in evaluation that composition is used. Convolutions are LibTorch's.
 
-/// What a block hands on: the same image twice, so that its gradients from the next block's branch and from its shortcut come back
-/// apart, and are added where they are read anyway.
+/// What a block hands on: the same image twice, so that its gradients from the next block's branch and from its
+/// shortcut come back apart, and are added where they are read anyway.
 struct BlockOutput {
   at::Tensor branch, shortcut;
 };
 
-/// True if the functions below can take `x`, the result of the stem's convolution: on the CPU, in float32 or bfloat16, while `norm` is
-/// float32.
+/// True if the functions below can take `x`, the result of the stem's convolution: on the CPU, in float32 or bfloat16,
+/// while `norm` is float32.
 bool can_fuse(const at::Tensor& x, const BatchNorm& norm);
 
 /// relu(norm(x)). The backward pass can be made once, and uses up the memory of `x`.

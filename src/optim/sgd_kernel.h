@@ -13,8 +13,8 @@ struct SgdStep {
   bool nesterov;
 };
 
-/// The step for `n` weights in one pass over memory, where the composition of operators needs four. Its bits: products that are added to
-/// something are not rounded before, as in LibTorch's kernels.
+/// The step for `n` weights in one pass over memory, where the composition of operators needs four. Its bits: products
+/// that are added to something are not rounded before, as in LibTorch's kernels.
 /// @param m  momentum, of an earlier step: read and written
 void sgd_step_avx2(const SgdStep& step, std::int64_t n, const float* gradient, float* m, float* weight);
 

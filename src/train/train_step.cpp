@@ -60,8 +60,9 @@ Pass run_micro_batch(Run& run, at::Tensor images, const at::Tensor& labels, doub
   return {.loss = value.detach().to(at::kDouble) * weight, .correct = logits.detach().argmax(1).eq(labels).sum()};
 }
 
-/// No NaN and no infinity in `gradients`, which after the mean over the ranks is the same on all of them: one that has met a NaN has
-/// passed it on. A sum of floats may overflow where none of them is infinite: only then in double, which takes ten times as long.
+/// No NaN and no infinity in `gradients`, which after the mean over the ranks is the same on all of them: one that has
+/// met a NaN has passed it on. A sum of floats may overflow where none of them is infinite: only then in double, which
+/// takes ten times as long.
 bool is_finite(const at::Tensor& gradients) {
   return std::isfinite(gradients.sum().item<double>()) || std::isfinite(gradients.sum(at::kDouble).item<double>());
 }

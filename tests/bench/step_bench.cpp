@@ -1,5 +1,5 @@
-// Training steps of the product on made-up images, one for each line on standard input: `seconds CPU-seconds loss` is the answer.
-// tests/bench/step_bench.py runs it beside LibTorch's eager mode.
+// Training steps of the product on made-up images, one for each line on standard input: `seconds CPU-seconds loss` is
+// the answer. tests/bench/step_bench.py runs it beside LibTorch's eager mode.
 //
 //     step_bench [model=resnet50] [side=176] [batch=32] [precision=fp32|amp_bf16] [fused_layers=true|false]
 #include <ATen/ATen.h>

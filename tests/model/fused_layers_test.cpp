@@ -109,8 +109,8 @@ using Results = std::vector<std::pair<std::string, at::Tensor>>;
 
 enum class Path { kPlain, kFused };
 
-/// Forward and backward of a copy of `block` with parameters of type `parameters` on `x`, through two outputs with gradients of their
-/// own, as in a net.
+/// Forward and backward of a copy of `block` with parameters of type `parameters` on `x`, through two outputs with
+/// gradients of their own, as in a net.
 Results run(const ResidualBlock& original, const Shape& shape, at::ScalarType parameters, const at::Tensor& x,
             const at::Tensor& keep, const at::Tensor& dy, const at::Tensor& dy2, Path path) {
   ResidualBlock block = copy_in(original, parameters);

@@ -66,6 +66,36 @@ TEST_CASE("evaluation metrics are the reference's: batches weigh alike in the cr
   CHECK(correct / images == Approx(golden->at("metrics")["MulticlassAccuracy"].get<double>()).epsilon(2e-7));
 }
 
+TEST_CASE("fused layers are on in float32 on a CPU, and change a step by rounding only", "[train]") {
+  const auto ranks = single_process();
+  std::vector<at::Tensor> gradients;
+  std::vector<double> losses;
+  for (const bool fused : {false, true}) {
+    Config config = tiny_config(8);
+    config.fused_layers = fused;
+    const auto run = build_run(config, *ranks, at::kCPU, at::kFloat, 80);
+    losses.push_back(train_step(*run, random_batch(8, 0, 1, at::kFloat)).loss);
+    std::vector<at::Tensor> parts;  // in one order, whatever the layout
+    for (const auto& p : run->net.parameters()) parts.push_back(p.tensor.grad().flatten());
+    gradients.push_back(at::cat(parts));
+    CHECK(run->net.batches_tracked() == 1);
+  }
+  CHECK(losses[1] == Approx(losses[0]).epsilon(1e-5));
+  CHECK(((gradients[1] - gradients[0]).norm() / gradients[0].norm()).item<double>() <= 2e-2);  // some ReLUs flip
+  CHECK_FALSE(at::equal(gradients[1], gradients[0]));
+}
+
+TEST_CASE("gradients whose sum overflows are finite, and those with a NaN or infinity among them are not", "[train]") {
+  const auto ranks = single_process();
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  for (const float value : {3e38f, inf, nan}) {
+    const auto run = build_run(tiny_config(8), *ranks, at::kCPU, at::kFloat, 80);
+    // Added to the gradients between the backward pass and the check: as the first thing that the logits do to themselves.
+    run->observe_logits = [&](const at::Tensor&) { run->gradients.flat().narrow(0, 0, 4).fill_(value); };
+    CHECK(train_step(*run, random_batch(8, 0, 1, at::kFloat)).finite == (value == 3e38f));
+  }
+}
+
 TEST_CASE("with frozen batch norm, micro-batches give the gradient of the whole batch", "[train]") {
   const auto ranks = single_process();
   const auto gradient = [&](std::optional<std::int64_t> micro) {

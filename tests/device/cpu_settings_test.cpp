@@ -1,0 +1,29 @@
+#include "device/cpu_settings.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <atomic>
+
+#include "catch.h"
+
+namespace mosaic {
+namespace {
+
+TEST_CASE("once the CPU is prepared, denormal numbers are 0 in all of LibTorch's threads", "[device]") {
+  const int threads = at::get_num_threads();
+  at::set_num_threads(3);
+  prepare_cpu();
+  std::atomic<int> zeros = 0;
+  at::parallel_for(0, 3, 1, [&](std::int64_t begin, std::int64_t end) {
+    volatile float small = 0x1p-126f;  // the smallest normal one
+    for (; begin < end; ++begin) zeros += small * 0.5f == 0;
+  });
+  CHECK(zeros == 3);
+  at::globalContext().setFlushDenormal(false);
+  at::parallel_for(0, 3, 1, [](std::int64_t, std::int64_t) { at::globalContext().setFlushDenormal(false); });
+  at::set_num_threads(threads);
+}
+
+}  // namespace
+}  // namespace mosaic
