@@ -15,8 +15,9 @@ std::string pack_jpeg(std::span<const std::byte> jpeg, const Image& pixels, std:
   JpegCoefficients read_back;
   decode_coefficients(PackedRecord(record), read_back);
   if (read_back != coefficients) throw Error("packed record: it does not hold the coefficients it was made from");
-  Image decoded;
-  StoredDecoder().decode({StoredKind::kPackedJpeg, pixels.width, pixels.height, record}, decoded);
+  thread_local StoredDecoder decoder;  // its buffers are used again
+  thread_local Image decoded;
+  decoder.decode({StoredKind::kPackedJpeg, pixels.width, pixels.height, record}, decoded);
   return decoded.width == pixels.width && decoded.height == pixels.height && decoded.rgb == pixels.rgb
              ? ""
              : "libjpeg decodes it to other pixels";

@@ -60,23 +60,24 @@ TEST_CASE("any crop of a packed JPEG has the bytes of libjpeg's decode and Pillo
 
 TEST_CASE("the evaluation view of a packed JPEG is that of the file", "[packed]") {
   ResizeScratch scratch;
-  for (const Kernels* kernels : usable_kernels()) {
-    StoredDecoder decoder(*kernels);
-    for (const auto& sampling : test::samplings())
-      for (const auto& [width, height] : {std::pair{30, 200}, {200, 30}, {97, 101}, {640, 480}})
-        for (const auto& [resize, crop] : {std::pair{64, 56}, {0, 64}, {40, 64}, {256, 224}}) {
+  for (const auto& sampling : test::samplings())
+    for (const auto& [width, height] : {std::pair{30, 200}, {200, 30}, {97, 101}, {320, 240}}) {
+      const auto jpeg = write_jpeg(test::coefficient_image(width, height, sampling, 13));
+      const Image image = decode_file(jpeg);
+      std::vector<std::byte> record;
+      REQUIRE(pack_jpeg(jpeg, image, record) == "");
+      for (const auto& [resize, crop] : {std::pair{64, 56}, {0, 64}, {40, 64}, {256, 224}}) {
+        const std::size_t bytes = static_cast<std::size_t>(crop) * crop * 3;
+        std::vector<std::uint8_t> expected(bytes), got(bytes);
+        resize_center_crop(image, resize, crop, scratch, expected.data());
+        for (const Kernels* kernels : usable_kernels()) {
           CAPTURE(kernels->name, sampling.name, width, height, resize, crop);
-          const auto jpeg = write_jpeg(test::coefficient_image(width, height, sampling, 13));
-          const Image image = decode_file(jpeg);
-          std::vector<std::byte> record;
-          REQUIRE(pack_jpeg(jpeg, image, record) == "");
-          const std::size_t bytes = static_cast<std::size_t>(crop) * crop * 3;
-          std::vector<std::uint8_t> expected(bytes), got(bytes);
-          resize_center_crop(image, resize, crop, scratch, expected.data());
-          decoder.decode_center_crop({StoredKind::kPackedJpeg, width, height, record}, resize, crop, got.data());
+          StoredDecoder(*kernels).decode_center_crop({StoredKind::kPackedJpeg, width, height, record}, resize, crop,
+                                                     got.data());
           REQUIRE(got == expected);
         }
-  }
+      }
+    }
 }
 
 }  // namespace
