@@ -46,6 +46,58 @@ std::string report_path(const std::string& folder, const std::string& host) {
   return folder + "/hang-" + host + ".jsonl";
 }
 
+/// What the nodes of a job that hangs know of their ranks.
+struct Reports {
+  std::mutex mutex;
+  std::condition_variable changed;
+  // All guarded by `mutex`.
+  std::vector<RankActivity> known;
+  std::set<std::string> from;  // these nodes
+  bool complete = false;
+
+  /// Write this node's, then add those of the others as they appear, for a while.
+  void exchange(const std::string& folder, const std::string& host, const std::vector<std::string>& hosts) {
+    const auto recent = fs::file_time_type::clock::now() - std::chrono::minutes(2);  // older ones are of another hang
+    std::vector<RankActivity> mine;
+    {
+      const std::lock_guard lock(mutex);
+      mine = known;
+    }
+    try {
+      fs::create_directories(folder);
+      write_file_atomically(report_path(folder, host), report_of_node(mine, static_cast<int>(hosts.size())));
+    } catch (const std::exception& e) {  // the verdict is more important
+      log_warning(str("cannot write ", report_path(folder, host), ": ", e.what()));
+    }
+    std::set<std::string> others(hosts.begin(), hosts.end());
+    others.erase(host);
+    for (const auto end = std::chrono::steady_clock::now() + kWaitForReports;
+         !others.empty() && std::chrono::steady_clock::now() < end; std::this_thread::sleep_for(milliseconds(100)))
+      std::erase_if(others, [&](const std::string& other) { return add(report_path(folder, other), other, recent); });
+    const std::lock_guard lock(mutex);
+    complete = true;
+    changed.notify_all();
+  }
+
+ private:
+  /// @return false: it is not there yet
+  bool add(const std::string& path, const std::string& host, fs::file_time_type recent) {
+    std::error_code missing;
+    const auto written = fs::last_write_time(path, missing);
+    if (missing || written < recent) return false;
+    try {
+      const auto bytes = read_file(path);
+      const auto more = read_report({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+      const std::lock_guard lock(mutex);
+      known.insert(known.end(), more.begin(), more.end());
+      from.insert(host);
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  }
+};
+
 }  // namespace
 
 double HangLimits::of(const PhaseTimes& times) const {
@@ -102,43 +154,21 @@ struct Watchdog::State {
       std::this_thread::sleep_for(kWaitForReports + seconds(3));
       return;
     }
-    std::vector<RankActivity> known = board->look();
     const std::vector<std::string>& hosts = board->hosts();
     const std::string& host = hosts[static_cast<std::size_t>(rank)];
-    const auto written_from = fs::file_time_type::clock::now() - std::chrono::minutes(2);
-    try {
-      fs::create_directories(folder);
-      write_file_atomically(report_path(folder, host), report_of_node(known, static_cast<int>(hosts.size())));
-    } catch (const std::exception& e) {  // the verdict is more important
-      log_warning(str("cannot write ", report_path(folder, host), ": ", e.what()));
-    }
+    // By a thread of its own: the file system may be what hangs.
+    const auto reports = std::make_shared<Reports>();
+    reports->known = board->look();
+    reports->from = {host};
+    std::thread([reports, folder = folder, host, hosts] { reports->exchange(folder, host, hosts); }).detach();
+    std::unique_lock lock(reports->mutex);
+    reports->changed.wait_for(lock, kWaitForReports + seconds(1), [&] { return reports->complete; });
 
-    // The reports of this hang, not of an earlier one.
-    std::set<std::string> others(hosts.begin(), hosts.end());
-    others.erase(host);
-    std::vector<std::string> reported = {host};
-    for (const auto end = std::chrono::steady_clock::now() + kWaitForReports;
-         !others.empty() && std::chrono::steady_clock::now() < end; std::this_thread::sleep_for(milliseconds(100)))
-      std::erase_if(others, [&](const std::string& other) {
-        std::error_code missing;
-        const auto written = fs::last_write_time(report_path(folder, other), missing);
-        if (missing || written < written_from) return false;
-        try {
-          const auto bytes = read_file(report_path(folder, other));
-          const auto more = read_report({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-          known.insert(known.end(), more.begin(), more.end());
-          reported.push_back(other);
-        } catch (const Error&) {
-          return false;
-        }
-        return true;
-      });
     // The first of the nodes that have reported speaks.
-    const auto first = std::find_if(hosts.begin(), hosts.end(), [&](const std::string& h) {
-      return std::find(reported.begin(), reported.end(), h) != reported.end();
-    });
+    const auto first =
+        std::find_if(hosts.begin(), hosts.end(), [&](const std::string& h) { return reports->from.count(h) > 0; });
     if (*first == host)
-      log_error(str(what, ": the job is ended. ", verdict(known, hosts),
+      log_error(str(what, ": the job is ended. ", verdict(reports->known, hosts),
                     "\nWhat each rank was doing: ", report_path(folder, "*")));
     else
       std::this_thread::sleep_for(seconds(1));
