@@ -99,6 +99,10 @@ Config Trace::config() const {
   config.max_duration = Duration::parse(json["max_duration"].get<std::string>());
   if (!json["microbatch"].is_null()) config.device_train_microbatch_size = json["microbatch"].get<std::int64_t>();
   config.algorithms = algorithms_of(json);
+  // ResNet-50 in float32 is too sensitive for a comparison step by step with sums that round otherwise: one ReLU near 0
+  // that flips in the second step moves the gradients' norm by up to 4e-4, as it does with a second thread. ResNet-18 is replayed with fused
+  // layers; tests/model compares them with the operators layer by layer.
+  config.fused_layers = config.model.name != "resnet50";
   return config;
 }
 
