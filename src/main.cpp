@@ -20,7 +20,6 @@
 #include "train/data.h"
 #include "train/open_ranks.h"
 #include "train/progress_guard.h"
-#include "train/stop_requests.h"
 #include "train/summary.h"
 #include "train/train.h"
 
@@ -103,7 +102,6 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
   const int cores = cores_of_rank(mpi.local_size());
   at::set_num_threads(cores);
 
-  job_end(config.time_limit);  // from now on
   const Ranks ranks = open_ranks(mpi, config);
   const AbortWithGroup abort_with_group(watchdog, *ranks.group);
   if (ranks.device.is_cpu()) prepare_cpu();

@@ -124,6 +124,7 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
   /// With the lock held, which it gives up meanwhile.
   void make_following(std::unique_lock<std::mutex>& lock) {
     const MakePlan make = std::exchange(following, {});
+    const std::shared_ptr<Stage> before = stage;
     ++busy;
     lock.unlock();
     auto made = std::make_shared<Stage>();
@@ -135,8 +136,10 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     }
     lock.lock();
     --busy;
-    next_stage = std::move(made);
-    following_failure = failure;
+    if (stage == before) {  // else `start` has dropped both meanwhile
+      next_stage = std::move(made);
+      following_failure = failure;
+    }
     batch_ready.notify_all();
     work_to_do.notify_all();
     if (busy == 0) worker_idle.notify_all();
@@ -284,7 +287,6 @@ void Loader::start(BatchPlan plan, MakePlan following) {
   s.worker_idle.wait(lock, [&] { return s.busy == 0; });
   for (auto& job : s.jobs) s.spare.push_back(std::move(job->slab));
   s.jobs.clear();
-  s.next_stage.reset();  // one that was being made
   s.following_failure = nullptr;
   s.stage->plan = std::move(plan);
   s.following = std::move(following);
@@ -301,8 +303,7 @@ void Loader::go_on(MakePlan following) {
   if (s.following) s.make_following(lock);
   s.batch_ready.wait(lock, [&] { return s.next_stage != nullptr; });
   if (s.following_failure) std::rethrow_exception(std::exchange(s.following_failure, nullptr));
-  s.stage = std::move(s.next_stage);
-  s.next_stage.reset();
+  s.stage = std::move(s.next_stage);  // which is nullptr again
   s.following = std::move(following);
   lock.unlock();
   s.work_to_do.notify_all();

@@ -24,9 +24,7 @@ struct ActivityBoard::Memory {
 static_assert(std::atomic<std::int64_t>::is_always_lock_free, "processes share these");
 
 ActivityBoard::ActivityBoard(const MpiSession& mpi) : hosts_(gather_texts(mpi.host())) {
-  MPI_Comm node;
-  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, mpi.rank(), MPI_INFO_NULL, &node),
-            "MPI_Comm_split_type");
+  MPI_Comm node = node_communicator();
   ranks_.resize(static_cast<std::size_t>(mpi.local_size()));
   const int rank = mpi.rank();
   check_mpi(MPI_Allgather(&rank, 1, MPI_INT, ranks_.data(), 1, MPI_INT, node), "MPI_Allgather");

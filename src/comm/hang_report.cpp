@@ -1,21 +1,17 @@
 #include "comm/hang_report.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace mosaic {
 namespace {
 
 constexpr double kSilent = 3;  // seconds without a sign of life: a watchdog gives one every second
 
-std::string tenths(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
+std::string tenths(double value) { return decimals(value, 1); }
 
 std::string size_of(std::int64_t bytes) {
   if (bytes < 1000) return str(bytes, " bytes");

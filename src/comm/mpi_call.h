@@ -15,4 +15,14 @@ inline void check_mpi(int status, const char* call) {
   throw Error(str(call, " failed: ", text), kExitCrash);
 }
 
+/// The ranks of this node, in the order of their ranks in the job; the caller frees it. Collective over all ranks.
+inline MPI_Comm node_communicator() {
+  int rank = 0;
+  check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
+  MPI_Comm node = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node),
+            "MPI_Comm_split_type");
+  return node;
+}
+
 }  // namespace mosaic

@@ -18,13 +18,7 @@ struct Outcome {
 
 class MpiNodeMemory : public NodeMemory {
  public:
-  MpiNodeMemory() {
-    int rank = 0;
-    check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "MPI_Comm_rank");
-    check_mpi(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, rank, MPI_INFO_NULL, &node_),
-              "MPI_Comm_split_type");
-    check_mpi(MPI_Comm_rank(node_, &local_rank_), "MPI_Comm_rank");
-  }
+  MpiNodeMemory() : node_(node_communicator()) { check_mpi(MPI_Comm_rank(node_, &local_rank_), "MPI_Comm_rank"); }
   ~MpiNodeMemory() override {
     // While an error unwinds, the other ranks are elsewhere, and this call may wait for them: the job is aborted next.
     if (std::uncaught_exceptions() == 0) MPI_Comm_free(&node_);

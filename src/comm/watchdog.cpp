@@ -9,7 +9,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -19,6 +18,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "comm/hang_report.h"
 
 namespace mosaic {
@@ -36,11 +36,7 @@ constexpr seconds kWaitForAbort{5};    // then this process ends by itself
 constexpr double kTimesLongest = 10;   // what is no longer slow but hung
 constexpr double kSecond = 1e9;        // nanoseconds
 
-std::string whole(double seconds_value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.0f s", seconds_value);
-  return text;
-}
+std::string whole(double seconds_value) { return decimals(seconds_value, 0) + " s"; }
 
 std::string report_path(const std::string& folder, const std::string& host) {
   return folder + "/hang-" + host + ".jsonl";

@@ -3,7 +3,6 @@
 #include <sys/statvfs.h>
 
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
 #include <thread>
 #include <utility>
@@ -11,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "comm/mpi_session.h"
 #include "train/checkpoint.h"
 #include "train/checkpoint_files.h"
@@ -23,12 +23,6 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-std::string tenths(double seconds) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f s", seconds);
-  return text;
-}
 
 /// A folder to be renamed. If that does not come about it is removed: what a full disk cut short must not fill the disk.
 struct PartialFolder {
@@ -100,7 +94,7 @@ struct CheckpointStore::Writer {
         fs::remove_all(paths.front(), ignored);
         paths.erase(paths.begin());
       }
-      log_info(str("saved ", path, " in ", tenths(seconds_since(begin))));
+      log_info(str("saved ", path, " in ", decimals(seconds_since(begin), 2), " s"));
     });
   }
 

@@ -1,20 +1,16 @@
 #include "train/slow_ranks.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace mosaic {
 namespace {
 
 constexpr double kSlow = 1.3;  // times the median
 
-std::string milliseconds(double seconds) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f ms", 1e3 * seconds);
-  return text;
-}
+std::string milliseconds(double seconds) { return decimals(1e3 * seconds, 1) + " ms"; }
 
 }  // namespace
 

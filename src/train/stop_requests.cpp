@@ -11,6 +11,7 @@
 namespace mosaic {
 namespace {
 
+const double kProcessStart = static_cast<double>(std::time(nullptr));  // seconds since 1970
 constexpr std::chrono::seconds kLookEvery{1};  // a shared file system need not be asked at every step
 
 }  // namespace
@@ -46,10 +47,9 @@ std::optional<double> slurm_job_end() {
 }
 
 std::optional<double> job_end(std::optional<double> time_limit) {
-  static const double start = static_cast<double>(std::time(nullptr));  // to a second or two: the first call is early
   const std::optional<double> slurm = slurm_job_end();
   if (!time_limit) return slurm;
-  return slurm ? std::min(*slurm, start + *time_limit) : start + *time_limit;
+  return slurm ? std::min(*slurm, kProcessStart + *time_limit) : kProcessStart + *time_limit;
 }
 
 }  // namespace mosaic

@@ -13,13 +13,6 @@
 namespace mosaic {
 namespace {
 
-/// The largest of all ranks' numbers.
-double largest(Run& run, double mine) {
-  double most = mine;
-  for (const auto& numbers : gather_numbers(run, {mine})) most = std::max(most, numbers[0]);
-  return most;
-}
-
 double peak_memory_bytes() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -43,11 +36,13 @@ bool summary_says_done(const std::string& log_folder, const Progress& now) {
 }
 
 std::string summary_json(Run& run, const TrainResult& result, const std::string& exit_reason) {
-  const double memory = largest(run, peak_memory_bytes());
-  const double longest_wait = largest(run, result.data_wait_seconds);
-  double replaced = 0;
-  for (const auto& numbers : gather_numbers(run, {static_cast<double>(result.replaced_samples)}))
-    replaced += numbers[0];
+  double memory = 0, longest_wait = 0, replaced = 0;
+  for (const auto& of_rank : gather_numbers(
+           run, {peak_memory_bytes(), result.data_wait_seconds, static_cast<double>(result.replaced_samples)})) {
+    memory = std::max(memory, of_rank[0]);
+    longest_wait = std::max(longest_wait, of_rank[1]);
+    replaced += of_rank[2];
+  }
   const auto per_second = [](double count, double seconds) { return seconds > 0 ? count / seconds : 0; };
   const nlohmann::ordered_json summary = {
       {"run_name", run.config.run_name},

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "batch/resize_schedule.h"
 #include "batch/sampler.h"
 #include "comm/activity.h"
@@ -34,12 +35,6 @@ class Stopwatch {
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
-
-std::string decimals(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
 
 /// A training run in progress: `train` below, in pieces.
 class Trainer {
@@ -138,7 +133,7 @@ class Trainer {
             step_clock_.add({.data = data_seconds, .exchange = exchange_seconds, .compute = compute_seconds}))
       log_ranks(*mean);
     if (log_) log_batch(before, step);
-    bar.update(run_.now.batch_in_epoch, "loss/train/total=" + decimals("%.4f", step.loss));
+    bar.update(run_.now.batch_in_epoch, "loss/train/total=" + decimals(step.loss, 4));
 
     if (config.eval_interval.unit == TimeUnit::kBatch && interval_passed(config.eval_interval, before, run_.now))
       run_evaluation();
@@ -254,12 +249,15 @@ class Trainer {
             {"time/total", (run_.seconds.train + run_.seconds.eval) / kSecondsPerHour}};
   }
 
-  /// On all ranks alike: a request of any of them, between two batches of an evaluation.
-  bool is_asked_to_stop() {
+  /// Between two batches of an evaluation: what any rank is asked for, on all of them alike.
+  Requests agreed_requests() {
     const Requests mine = stop_requests_.poll();
-    save_after_evaluation_ = save_after_evaluation_ || mine.save;
-    const auto asked = gather_numbers(run_, {mine.stop ? 1.0 : 0.0});
-    return std::any_of(asked.begin(), asked.end(), [](const auto& rank) { return rank[0] != 0; });
+    Requests agreed;
+    for (const auto& rank : gather_numbers(run_, {mine.save ? 1.0 : 0.0, mine.stop ? 1.0 : 0.0})) {
+      agreed.save = agreed.save || rank[0] != 0;
+      agreed.stop = agreed.stop || rank[1] != 0;
+    }
+    return agreed;
   }
 
   void run_evaluation() {
@@ -270,7 +268,12 @@ class Trainer {
     // All ranks ask one another as often as the one with the most batches needs.
     const std::int64_t rounds = run_.config.is_train ? epoch.batches(0) : 0;
     std::int64_t done = 0, round = 0;
-    bool cut_short = false;
+    bool cut_short = false, save_asked = false;
+    const auto ask = [&] {
+      const Requests requests = agreed_requests();
+      cut_short = requests.stop;
+      save_asked = save_asked || requests.save;
+    };
     char label[64];
     // Labelled with the epoch that it follows, as the training bar; the one before training with the first.
     std::snprintf(label, sizeof label, "%-15s Epoch %3lld:", "eval",
@@ -278,7 +281,7 @@ class Trainer {
     {
       ProgressBar bar(label, epoch.batches(run_.ranks.rank()), 0, log_ && run_.config.loggers.progress_bar);
       const EvalResult result = evaluate(run_, [&]() -> std::optional<Batch> {
-        if (round < rounds) cut_short = is_asked_to_stop();
+        if (round < rounds) ask();
         ++round;
         HostBatch host;
         if (!cut_short) {
@@ -289,7 +292,7 @@ class Trainer {
           bar.update(done++, "");
           return to_device(host, run_.net.device(), run_.net.type());
         }
-        for (; !cut_short && round < rounds; ++round) cut_short = is_asked_to_stop();
+        for (; !cut_short && round < rounds; ++round) ask();
         return std::nullopt;
       });
       if (cut_short) {
@@ -298,14 +301,13 @@ class Trainer {
       }
       result_.last_eval = result;
       run_.evaluation_due = false;
-      bar.update(done, "metrics/eval/MulticlassAccuracy=" + decimals("%.4f", result_.last_eval.accuracy));
+      bar.update(done, "metrics/eval/MulticlassAccuracy=" + decimals(result_.last_eval.accuracy, 4));
     }
     run_.seconds.eval += watch.seconds();
     result_.eval_seconds += watch.seconds();
     evaluated_at_ = run_.now.batch;
     log_evaluation();
-    const bool save_asked = std::exchange(save_after_evaluation_, false);  // on rank 0, which looks for the file
-    if (run_.config.is_train && gather_numbers(run_, {save_asked ? 1.0 : 0.0})[0][0] != 0) save();
+    if (save_asked) save();
   }
 
   void log_evaluation() {
@@ -318,8 +320,8 @@ class Trainer {
     metrics.insert(metrics.end(), times.begin(), times.end());
     log_->write(run_.now.batch, metrics);
     log_info(str("evaluation after ", run_.now.epoch, " epochs, ", run_.now.batch, " batches: top-1 ",
-                 decimals("%.2f", 100 * eval.accuracy), " %, cross entropy ", decimals("%.4f", eval.cross_entropy),
-                 ", ", eval.samples, " images"));
+                 decimals(100 * eval.accuracy, 2), " %, cross entropy ", decimals(eval.cross_entropy, 4), ", ",
+                 eval.samples, " images"));
   }
 
   void save_if_due(const Progress& before) {
@@ -361,7 +363,6 @@ class Trainer {
   StopRequests stop_requests_;
   std::string saved_;  // name of the newest checkpoint
   std::int64_t evaluated_at_ = -1, nonfinite_steps_ = 0;
-  bool save_after_evaluation_ = false;
   bool next_epoch_is_ready_ = false;  // or being made, by the loader
 };
 

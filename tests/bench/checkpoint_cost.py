@@ -8,39 +8,21 @@ takes its memory); a synchronous write would add what the log says each write to
 """
 
 import argparse
-import json
-import pathlib
 import re
 import statistics
-import subprocess
-import sys
-import tempfile
+
+from run_resnet import run
 
 EVERY = 10  # steps
 
 
-def run(options, *settings):
-    """A run's standard error, its lines of metrics and its summary."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            f"{options.build}/mosaic_resnet", "yamls/resnet50.yaml", f"model.name={options.model}",
-            f"train_dataset.path={options.shards}", f"eval_dataset.path={options.shards}", f"train_dataset.crop_size={options.side}",
-            f"train_dataset.batch_size={options.batch}", f"eval_dataset.batch_size={options.batch}", "eval_dataset.crop_size=32",
-            "eval_dataset.resize_size=32", "scheduler.t_warmup=0ba", "initial_evaluation=false", "eval_interval=1000ep",
-            "loggers.progress_bar=false", "algorithms.ema={half_life: 8ba, update_interval: 1ba}", f"log_folder={folder}/run", *settings,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr}")
-        lines = [json.loads(line) for line in (pathlib.Path(folder) / "run/metrics.jsonl").read_text().splitlines()]
-        summary = json.loads((pathlib.Path(folder) / "run/summary.json").read_text())
-    return done.stderr, [line for line in lines if "loss/train/total" in line], summary
+EMA = "algorithms.ema={half_life: 8ba, update_interval: 1ba}"
 
 
 def checkpoint(options):
     """Seconds of the stall and of the write, means of the checkpoints but the first."""
     steps = EVERY * options.saves
-    saved = [f"save_interval={EVERY}ba", "save_num_checkpoints_to_keep=1"]
+    saved = [EMA, "eval_interval=1000ep", f"save_interval={EVERY}ba", "save_num_checkpoints_to_keep=1"]
     said, _, summary = run(options, f"max_duration={steps}ba", *saved)
     _, _, first = run(options, f"max_duration={EVERY}ba", *saved)
     stall = (summary["seconds"]["checkpoint_stall"] - first["seconds"]["checkpoint_stall"]) / (options.saves - 1)
@@ -49,7 +31,7 @@ def checkpoint(options):
 
 
 def step_seconds(options, *settings):
-    _, lines, _ = run(options, "max_duration=40ba", "save_interval=1000ep", *settings)
+    _, lines, _ = run(options, EMA, "eval_interval=1000ep", "max_duration=40ba", "save_interval=1000ep", *settings)
     seconds = [line["time/train"] * 3600 for line in lines]
     return statistics.median(after - before for before, after in zip(seconds[4:], seconds[5:]))
 

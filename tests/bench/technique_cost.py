@@ -10,12 +10,9 @@ Each run's first steps, which allocate memory and choose kernels, do not count.
 """
 
 import argparse
-import json
-import pathlib
 import statistics
-import subprocess
-import sys
-import tempfile
+
+from run_resnet import run
 
 WARM_UP = 3  # steps
 
@@ -37,20 +34,8 @@ TECHNIQUES = {
 
 def step_seconds(options, settings):
     """Mean seconds of a step of one run, and the share of them that was spent waiting for data."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            f"{options.build}/mosaic_resnet", "yamls/resnet50.yaml",
-            f"model.name={options.model}", f"train_dataset.path={options.shards}", f"eval_dataset.path={options.shards}",
-            f"train_dataset.crop_size={options.side}", f"train_dataset.batch_size={options.batch}",
-            "eval_dataset.crop_size=32", "eval_dataset.resize_size=32", f"eval_dataset.batch_size={options.batch}",
-            f"max_duration={options.steps + WARM_UP}ba", "scheduler.t_warmup=0ba", "initial_evaluation=false",
-            "loggers.progress_bar=false", f"log_folder={folder}/run", *settings, *options.settings,
-        ]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            sys.exit(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stderr}")
-        lines = [json.loads(line) for line in (pathlib.Path(folder) / "run/metrics.jsonl").read_text().splitlines()]
-    seconds = [line["time/train"] * 3600 for line in lines if "loss/train/total" in line]
+    _, lines, _ = run(options, f"max_duration={options.steps + WARM_UP}ba", *settings, *options.settings)
+    seconds = [line["time/train"] * 3600 for line in lines]
     return (seconds[-1] - seconds[WARM_UP - 1]) / (len(seconds) - WARM_UP)
 
 
