@@ -132,6 +132,11 @@ def _text(stream):
     return (stream or b"").decode(errors="replace")
 
 
+def parent(pid):
+    """The process that has started `pid`."""
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def start(arguments, ranks=0, wrapper=(), **options):
     """mosaic_resnet with `arguments`: without mpirun, or as `ranks` ranks, each behind the command `wrapper`."""
     launcher = [MPIEXEC, "-np", ranks] if ranks else []

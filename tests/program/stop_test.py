@@ -170,6 +170,27 @@ class StopTest(ProgramTest):
         self.assertLess(len(job.losses(self.log_folder)), 12)
         self.assertEqual(len(result.lines("asked to stop: the job's time ends in ")), 1, result)
 
+    def test_user_signals_to_mpirun_itself_reach_the_ranks_and_others_end_them_but_lose_no_checkpoint(self):
+        settings = SETTINGS | {"save_interval": "2ba"}
+        whole = self.train("whole", 2, **settings)
+        for name in ("USR1", "USR2", "TERM", "HUP"):
+            with self.subTest(signal=name):
+                self.log_folder = self.folder / f"run-{name}"
+
+                def act(ranks):
+                    limit = time.monotonic() + job.LIMIT
+                    while not (self.log_folder / "checkpoints/latest").exists() and time.monotonic() < limit:
+                        time.sleep(0.002)
+                    os.kill(job.parent(ranks[0]), getattr(signal, f"SIG{name}"))
+
+                result = self.stopped(act, log_folder=self.log_folder, **settings)
+                if name.startswith("USR"):
+                    self.assert_saved(result)
+                else:
+                    self.assertNotIn(result.code, (job.DONE, SAVED, job.BAD_INPUT), result)
+                    self.assertEqual(result.left_over, [], result)
+                self.assert_goes_on_as(whole, log_folder=self.log_folder, **settings)
+
     def test_a_signal_that_is_not_asked_for_ends_the_process(self):
         result = self.stopped(lambda ranks: os.kill(ranks[0], signal.SIGUSR2), ranks=0, stop_signals="[USR1]", max_duration="1000ba")
         self.assertEqual(result.code, -signal.SIGUSR2, result)
