@@ -1,5 +1,7 @@
 #include <ATen/Parallel.h>
 
+#include <array>
+#include <csignal>
 #include <ctime>
 #include <iostream>
 
@@ -75,6 +77,13 @@ void catch_signals_of(const Config& config) {
   catch_stop_signals(signals);
 }
 
+/// Once nothing is left to do but to leave, with a code that is the same on all ranks. Launchers end the others by SIGTERM as soon as one
+/// has left with another code than 0: so none leaves before all have come here, and from here on that signal changes no rank's code.
+void come_together(const MpiSession& mpi) {
+  catch_stop_signals(std::array{SIGTERM});
+  mpi.barrier();
+}
+
 /// Lets the watchdog abort the group of the ranks, for as long as that is there.
 class AbortWithGroup {
  public:
@@ -134,7 +143,7 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
   if (log) log->write_summary(summary);
   if (result.stopped) log_info(str("saved and stopped: the same command with autoresume=true goes on"));
   log_info(str(result.stopped ? "stopped: " : "done: ", config.log_folder));
-  mpi.barrier();  // before a rank leaves: launchers end the others when one has left with another code than 0
+  come_together(mpi);
   return result.stopped ? kExitSaved : kExitDone;
 }
 
@@ -154,7 +163,7 @@ int main(int argc, char** argv) {
     return run(mpi, watchdog, {argv + 1, argv + argc});
   } catch (const AgreedError& e) {
     if (mpi.rank() == 0) std::cerr << "mosaic_resnet: " << e.what() << std::endl;
-    mpi.barrier();  // before a rank leaves: launchers end the others when one has failed
+    come_together(mpi);
     return e.exit_code();
   } catch (const std::exception& e) {
     const auto* error = dynamic_cast<const Error*>(&e);

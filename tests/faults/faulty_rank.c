@@ -4,6 +4,7 @@
 //                        pread    from such a file, on another thread: those that load images
 //                        reduce   an MPI_Allreduce of more than 1000 numbers: gradients
 //                        gather   an MPI_Bcast that does not come from rank 0: the states of all ranks, for a checkpoint
+//                        finalize MPI_Finalize
 //   MOSAIC_FAULT_AT      which of these calls it is, from 0
 //   MOSAIC_FAULT_SIGNAL  its number: the process sends it to itself
 //   MOSAIC_FAULT_DELAY   instead: microseconds that each of these calls takes longer, from MOSAIC_FAULT_AT on
@@ -96,4 +97,9 @@ int MPI_Allreduce(const void* send, void* receive, int count, MPI_Datatype type,
 int MPI_Bcast(void* data, int count, MPI_Datatype type, int root, MPI_Comm comm) {
   if (root != 0 && is_awaited("gather")) strike();
   return PMPI_Bcast(data, count, type, root, comm);
+}
+
+int MPI_Finalize(void) {
+  if (is_awaited("finalize")) strike();
+  return PMPI_Finalize();
 }

@@ -1,6 +1,7 @@
 """One rank that fails alone ends the whole job: soon, non-zero, and saying which rank it was and why."""
 
 import shutil
+import signal
 import time
 import unittest
 
@@ -59,6 +60,15 @@ class FailingRankTest(ProgramTest):
         self.assertLess(time.monotonic() - killed_at, SOON)
         self.assertNotEqual(result.code, job.DONE, result)
         self.assertEqual(result.left_over, [], result)
+
+    def test_a_launcher_that_ends_the_ranks_as_they_leave_changes_no_exit_code(self):
+        # srun and mpirun send TERM to the others as soon as one has left with another code than 0.
+        fault = job.fault(0, CALL="finalize", SIGNAL=int(signal.SIGTERM))
+        wrong = job.run(self.settings(max_duration="soon"), 2, env=fault)
+        self.assertEqual(wrong.code, job.BAD_INPUT, wrong)
+        saved = job.run(self.settings(max_duration="1000ep", stop_signals="[USR1]"), 2,
+                        env=fault | {"SLURM_JOB_END_TIME": str(int(time.time()) + 60)})
+        self.assertEqual(saved.code, job.SAVED, saved)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import unittest
 import job
 from program_test import ProgramTest
 
-SAVED = 85
+SAVED = job.SAVED
 STOPS = int(os.environ.get("MOSAIC_STOPS", 4))  # of each chain
 SETTINGS = {"max_duration": "12ba", "autoresume": "true", "save_num_checkpoints_to_keep": -1}
 MEDIUM = {
