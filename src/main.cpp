@@ -21,6 +21,7 @@
 #include "train/checkpoint_files.h"
 #include "train/data.h"
 #include "train/open_ranks.h"
+#include "train/pretrained.h"
 #include "train/progress_guard.h"
 #include "train/summary.h"
 #include "train/train.h"
@@ -30,9 +31,13 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: mosaic_resnet [--check] CONFIG.yaml [key=value ...]\n"
+    "       mosaic_resnet --export CHECKPOINT OUT.safetensors|OUT.pth [--raw]\n"
     "Trains and evaluates a ResNet as CONFIG.yaml says; `key=value` (model.name=resnet18) overrides it.\n"
     "With --check it looks instead whether this run can start here: ranks, data, disk, network, time.\n"
-    "Under mpirun or srun each rank takes a part of every batch; README.md has all keys.\n";
+    "Under mpirun or srun each rank takes a part of every batch; README.md has all keys.\n"
+    "With --export it writes the weights of a checkpoint, or of the newest in a folder, for other programs: their "
+    "average where\n"
+    "there is one (EMA), with --raw those that were being trained.\n";
 
 std::string generated_run_name() {
   const std::time_t now = std::time(nullptr);
@@ -122,7 +127,11 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
     data = open_data(config, mpi.size(), cores, *memory);
     run = build_run(config, *ranks.group, ranks.device, at::kFloat, data->train_shards->size());
   });
-  if (const auto path = start_from(config)) load_checkpoint(*path, *run, data->train_shards->fingerprint());
+  if (const auto path = start_from(config)) {
+    load_checkpoint(*path, *run, data->train_shards->fingerprint());
+  } else if (config.init_from) {
+    agree([&] { log_info(load_pretrained(*config.init_from, run->net)); });
+  }
   if (config.autoresume && config.is_train && is_over(*run) && summary_says_done(config.log_folder, run->now)) {
     log_info(str("nothing to do: ", config.save_folder, " holds the end of the run"));
     return kExitDone;
@@ -147,6 +156,19 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
   return result.stopped ? kExitSaved : kExitDone;
 }
 
+/// mosaic_resnet --export CHECKPOINT OUT [--raw], which needs neither ranks nor a configuration.
+int run_export(std::vector<std::string> arguments) {
+  const bool raw = std::erase(arguments, "--raw") > 0;
+  try {
+    if (arguments.size() != 2) throw Error(str("--export: got ", arguments.size(), " paths, expected two\n", kUsage));
+    std::cout << export_weights(arguments[0], arguments[1], !raw) << std::endl;
+    return kExitDone;
+  } catch (const Error& e) {
+    std::cerr << "mosaic_resnet: " << e.what() << std::endl;
+    return e.exit_code();
+  }
+}
+
 }  // namespace
 }  // namespace mosaic
 
@@ -156,6 +178,7 @@ int main(int argc, char** argv) {
     std::cout << kUsage;
     return kExitDone;
   }
+  if (argc > 1 && std::string(argv[1]) == "--export") return run_export({argv + 2, argv + argc});
   Watchdog watchdog;  // before all that can hang
   MpiSession mpi(argc, argv);
   start_log(mpi.rank(), mpi.size());

@@ -234,6 +234,8 @@ void read_folders(Section& in, Config& c) {
       save_folder ? fill_run_name(in, "save_folder", *save_folder, c.run_name) : c.log_folder + "/checkpoints";
   in.record("save_folder", to_value(c.save_folder));
 
+  read_path(in, "init_from", c.init_from, "a file of weights, .safetensors or .pth, or null");
+  in.record("init_from", to_value(c.init_from));
   read_path(in, "load_path", c.load_path, "the folder of a checkpoint, or null");
   if (c.load_path) c.load_path = fill_run_name(in, "load_path", *c.load_path, c.run_name);
   in.record("load_path", to_value(c.load_path));

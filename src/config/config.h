@@ -78,6 +78,7 @@ struct Config {
   Duration save_interval{10, TimeUnit::kEpoch};
   int save_num_checkpoints_to_keep = 1;  // -1: all
   bool save_overwrite = false;
+  std::optional<std::string> init_from;  // a file of weights to begin with, where no checkpoint is loaded
   std::optional<std::string> load_path;
   bool autoresume = false;  // go on from the newest checkpoint in save_folder, if there is one; wins over load_path
   std::vector<std::string> allow_changes;  // keys or sections that may differ from a checkpoint's; "data": other images

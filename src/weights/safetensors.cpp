@@ -38,7 +38,10 @@ std::int64_t dtype_bytes(const std::string& dtype) {
   return found->second;
 }
 
-SafetensorsFile::SafetensorsFile(const std::string& path) : path_(path), contents_(read_file(path)) {
+SafetensorsFile::SafetensorsFile(const std::string& path) : SafetensorsFile(path, read_file(path)) {}
+
+SafetensorsFile::SafetensorsFile(const std::string& path, std::vector<std::byte> contents)
+    : path_(path), contents_(std::move(contents)) {
   const auto fail = [&](const std::string& what) { throw Error(str(path, ": not a valid safetensors file: ", what)); };
   std::uint64_t header_size = 0;
   if (contents_.size() < 8) fail(str("it has ", contents_.size(), " bytes, expected at least 8"));

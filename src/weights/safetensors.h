@@ -30,6 +30,8 @@ class SafetensorsFile {
  public:
   /// @throws Error naming the file and what is wrong with it
   explicit SafetensorsFile(const std::string& path);
+  /// @param path  for errors
+  SafetensorsFile(const std::string& path, std::vector<std::byte> contents);
 
   const std::map<std::string, TensorBytes>& tensors() const { return tensors_; }
   const std::map<std::string, std::string>& metadata() const { return metadata_; }

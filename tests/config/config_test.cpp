@@ -213,6 +213,7 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "recipe_name: null\n"
         "log_folder: runs/a\n"
         "save_folder: runs/a/checkpoints\n"
+        "init_from: null\n"
         "load_path: null\n"
         "save_interval: 10ep\n"
         "save_num_checkpoints_to_keep: 1\n"
