@@ -1,68 +1,21 @@
 #include "report/run_log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "report/event_file.h"
+#include "report/growing_file.h"
 
 namespace mosaic {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A file that grows line by line. What cannot be written now (a full disk) is kept and tried again with the next line, so that the file
-/// has whole lines only, and all of them once there is room.
-class LineFile {
- public:
-  explicit LineFile(std::string path)
-      : path_(std::move(path)), file_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
-    if (file_.get() < 0) throw_system_error(path_, "open for writing");
-  }
-  ~LineFile() {
-    if (!pending_.empty()) log_warning(str(path_, ": the last ", pending_.size(), " bytes could not be written"));
-  }
-  LineFile(const LineFile&) = delete;
-  LineFile& operator=(const LineFile&) = delete;
-
-  void add(const std::string& line) {
-    pending_ += line;
-    while (!pending_.empty()) {
-      const ssize_t written = ::write(file_.get(), pending_.data(), pending_.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return keep_for_later();
-      pending_.erase(0, static_cast<std::size_t>(written));
-    }
-    if (failing_) log_info(path_ + ": written again, nothing is missing");
-    failing_ = false;
-  }
-
- private:
-  void keep_for_later() {
-    if (!failing_)
-      log_warning(str(path_, ": cannot write: ", std::strerror(errno),
-                      "; training goes on, and what is missing is written as soon as that is possible"));
-    failing_ = true;
-    if (pending_.size() <= kMostPending) return;
-    log_warning(str(path_, ": ", pending_.size(), " bytes that could not be written are given up"));
-    pending_.clear();
-  }
-
-  static constexpr std::size_t kMostPending = 64 << 20;  // bytes; a day of training has fewer
-  std::string path_;
-  FileDescriptor file_;
-  std::string pending_;
-  bool failing_ = false;
-};
 
 /// Lines of `text` up to batch `last`; a line that a crash has cut short is dropped.
 std::string lines_up_to(const std::string& text, std::int64_t last) {
@@ -78,6 +31,12 @@ std::string lines_up_to(const std::string& text, std::int64_t last) {
   return kept;
 }
 
+/// BEFORE1AFTER, BEFORE2AFTER, ...: the first that is not there.
+std::string first_free(const std::string& before, const std::string& after) {
+  for (int n = 1;; ++n)
+    if (std::string path = str(before, n, after); !fs::exists(path)) return path;
+}
+
 /// FOLDER/NAME.jsonl of an earlier run: see RunLog.
 void make_room(const std::string& folder, const std::string& name, std::int64_t first_batch) {
   const std::string path = str(folder, "/", name, ".jsonl");
@@ -87,12 +46,14 @@ void make_room(const std::string& folder, const std::string& name, std::int64_t 
     write_file_atomically(path, lines_up_to({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, first_batch));
     return;
   }
-  for (int n = 1;; ++n) {
-    const std::string older = str(folder, "/", name, "-", n, ".jsonl");
-    if (fs::exists(older)) continue;
-    fs::rename(path, older);
-    return;
-  }
+  fs::rename(path, first_free(str(folder, "/", name, "-"), ".jsonl"));
+}
+
+/// The folder of event files of an earlier run, likewise; what lies beyond `first_batch` the new file takes back.
+void make_room_for_events(const std::string& folder, std::int64_t first_batch) {
+  const std::string path = folder + "/tensorboard";
+  if (first_batch == 0 && fs::exists(path)) fs::rename(path, first_free(path + "-", ""));
+  fs::create_directories(path);
 }
 
 /// Seconds since 1970, to the millisecond.
@@ -104,7 +65,8 @@ double now() {
 }  // namespace
 
 struct RunLog::State {
-  LineFile metrics, ranks;
+  GrowingFile metrics, ranks;
+  EventFile events;
 };
 
 RunLog::RunLog(std::string folder, const std::string& config_yaml, std::int64_t first_batch)
@@ -117,13 +79,18 @@ RunLog::RunLog(std::string folder, const std::string& config_yaml, std::int64_t 
   }
   write_file_atomically(folder_ + "/config.yaml", config_yaml);
   for (const char* name : {"metrics", "ranks"}) make_room(folder_, name, first_batch);
-  state_.reset(new State{.metrics = LineFile(folder_ + "/metrics.jsonl"), .ranks = LineFile(folder_ + "/ranks.jsonl")});
+  make_room_for_events(folder_, first_batch);
+  state_.reset(new State{.metrics = GrowingFile(folder_ + "/metrics.jsonl"),
+                         .ranks = GrowingFile(folder_ + "/ranks.jsonl"),
+                         .events = EventFile(folder_ + "/tensorboard", now(), first_batch)});
+  if (first_batch == 0) state_->events.add_text("config.yaml", "```yaml\n" + config_yaml + "```", now(), 0);
 }
 
 RunLog::~RunLog() = default;
 
 void RunLog::write(std::int64_t batch, const Metrics& metrics) {
-  nlohmann::ordered_json line = {{"batch", batch}, {"time", now()}};
+  const double time = now();
+  nlohmann::ordered_json line = {{"batch", batch}, {"time", time}};
   for (const auto& [name, value] : metrics) {
     if (std::isfinite(value))
       line[name] = value;
@@ -131,6 +98,7 @@ void RunLog::write(std::int64_t batch, const Metrics& metrics) {
       line[name] = nullptr;
   }
   state_->metrics.add(line.dump() + "\n");
+  state_->events.add_scalars(metrics, time, batch);
 }
 
 void RunLog::write_ranks(std::int64_t batch, const std::vector<std::pair<std::string, std::vector<double>>>& numbers) {

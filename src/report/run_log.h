@@ -8,7 +8,7 @@
 
 namespace mosaic {
 
-/// What a run leaves in its log folder: config.yaml, metrics.jsonl, ranks.jsonl, summary.json. Only rank 0 has one.
+/// What a run leaves in its log folder: config.yaml, metrics.jsonl, ranks.jsonl, summary.json, tensorboard/. Only rank 0 has one.
 /// Once it is open, nothing that happens to its disk ends the run: there is a warning, and lines are kept and written later.
 
 /// Metrics in the order in which they are written, under the names of recipes section 7.7: "loss/train/total".
@@ -16,14 +16,15 @@ using Metrics = std::vector<std::pair<std::string, double>>;
 
 class RunLog {
  public:
-  /// Makes the folder if need be and writes `config_yaml` to it. metrics.jsonl and ranks.jsonl of an earlier run in the same folder are kept:
-  /// a run that continues after `first_batch` batches goes on with them, after removing what lies beyond that batch; one that
-  /// starts at 0 renames them to metrics-1.jsonl, -2, ...
+  /// Makes the folder if need be and writes `config_yaml` to it. metrics.jsonl, ranks.jsonl and tensorboard/ of an earlier run in the same folder
+  /// are kept: a run that continues after `first_batch` batches goes on with them, after removing what lies beyond that batch (of tensorboard/:
+  /// having its readers forget it); one that starts at 0 renames them to metrics-1.jsonl, -2, ...
   /// @throws Error naming the path and the system's reason
   RunLog(std::string folder, const std::string& config_yaml, std::int64_t first_batch);
   ~RunLog();
 
-  /// One line: {"batch": ..., "time": seconds since 1970, NAME: VALUE, ...}. Values that are not finite are written as null.
+  /// One line: {"batch": ..., "time": seconds since 1970, NAME: VALUE, ...}. Values that are not finite are written as null. TensorBoard
+  /// gets the same, with the batch as its step.
   void write(std::int64_t batch, const Metrics& metrics);
 
   /// One line of ranks.jsonl: numbers of each rank, in their order: {"batch": ..., "time": ..., NAME: [rank 0's, rank 1's, ...], ...}.

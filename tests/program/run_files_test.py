@@ -8,7 +8,11 @@ import re
 import struct
 import termios
 import threading
+import time
 import unittest
+
+import numpy
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import job
 from program_test import ProgramTest
@@ -100,6 +104,33 @@ class RunFilesTest(ProgramTest):
         self.assertTrue((self.log_folder / "checkpoints/latest/weights.safetensors").exists())
         self.assertGreater(summary["images_per_second"], 0)
         self.assertTrue(0 <= summary["data_wait_share"] <= 1)
+
+    def test_tensorboard_finds_every_number_also_after_a_crash_and_a_restart(self):
+        settings = {"max_duration": "12ba", "autoresume": "true", "save_interval": "2ba", "eval_interval": "4ba"}
+        log_folder = self.folder / "run"
+        with job.start(self.settings(log_folder=log_folder, **settings), 2) as running:
+            limit = time.monotonic() + job.LIMIT
+            while len(job.losses(log_folder) if (log_folder / "metrics.jsonl").exists() else ()) < 5 and time.monotonic() < limit:
+                time.sleep(0.005)
+            running.kill(running.ranks())
+            killed = running.result()
+        self.assertFalse((log_folder / "summary.json").exists(), killed)
+        self.train("run", 2, **settings)
+        self.assertEqual(len(list((log_folder / "tensorboard").iterdir())), 2)
+
+        events = EventAccumulator(str(log_folder / "tensorboard"), size_guidance={"scalars": 0}).Reload()
+        found = {(tag, e.step): e.value for tag in events.Tags()["scalars"] for e in events.Scalars(tag)}
+        lines = [json.loads(line) for line in (log_folder / "metrics.jsonl").read_text().splitlines()]
+        expected = {(key, line["batch"]): numpy.float32(value)
+                    for line in lines for key, value in line.items() if key not in ("batch", "time") and value is not None}
+        self.assertGreater(len(expected), 12)
+        self.assertEqual(found, expected)
+        [text] = events.Tensors("config.yaml")
+        self.assertIn("max_duration: 12ba", text.tensor_proto.string_val[0].decode())
+
+        self.train("run", max_duration="1ba", save_overwrite="true")
+        self.assertEqual(len(list((log_folder / "tensorboard-1").iterdir())), 2)
+        self.assertEqual(len(list((log_folder / "tensorboard").iterdir())), 1)
 
     def test_a_second_run_keeps_the_metrics_of_the_first(self):
         self.train(**SMALL)
