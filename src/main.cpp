@@ -7,6 +7,7 @@
 
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/stop_signal.h"
 #include "comm/activity_board.h"
@@ -17,6 +18,7 @@
 #include "device/cpu_settings.h"
 #include "device/gpu.h"
 #include "preflight/preflight.h"
+#include "report/html_report.h"
 #include "train/checkpoint.h"
 #include "train/checkpoint_files.h"
 #include "train/data.h"
@@ -31,10 +33,14 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: mosaic_resnet [--check] CONFIG.yaml [key=value ...]\n"
+    "       mosaic_resnet --report RUN [RUN...] [OUT.html]\n"
     "       mosaic_resnet --export CHECKPOINT OUT.safetensors|OUT.pth [--raw]\n"
     "Trains and evaluates a ResNet as CONFIG.yaml says; `key=value` (model.name=resnet18) overrides it.\n"
     "With --check it looks instead whether this run can start here: ranks, data, disk, network, time.\n"
     "Under mpirun or srun each rank takes a part of every batch; README.md has all keys.\n"
+    "With --report it writes a page about a run, or several laid over each other, by their log folders: to report.html "
+    "in the\n"
+    "first of them, or OUT.html.\n"
     "With --export it writes the weights of a checkpoint, or of the newest in a folder, for other programs: their "
     "average where\n"
     "there is one (EMA), with --raw those that were being trained.\n";
@@ -103,6 +109,15 @@ class AbortWithGroup {
   Watchdog& watchdog_;
 };
 
+/// The page about the run in its log folder: nice to have, and no reason to fail.
+void write_report(const std::string& log_folder) {
+  try {
+    write_file_atomically(log_folder + "/report.html", html_report({log_folder}));
+  } catch (const Error& e) {
+    log_warning(str(e.what(), ": no report.html"));
+  }
+}
+
 ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string> arguments) {
   const bool check_only = std::erase(arguments, "--check") > 0;
   Config config = read_config(arguments, mpi);
@@ -149,19 +164,40 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
   const TrainResult result = train(*run, *data, log.get(), board.hosts());
   const char* reason = result.stopped ? "stopped" : config.is_train ? "done" : "evaluated";
   const std::string summary = summary_json(*run, result, reason);
-  if (log) log->write_summary(summary);
+  if (log) {
+    log->write_summary(summary);
+    write_report(config.log_folder);
+  }
   if (result.stopped) log_info(str("saved and stopped: the same command with autoresume=true goes on"));
   log_info(str(result.stopped ? "stopped: " : "done: ", config.log_folder));
   come_together(mpi);
   return result.stopped ? kExitSaved : kExitDone;
 }
 
-/// mosaic_resnet --export CHECKPOINT OUT [--raw], which needs neither ranks nor a configuration.
-int run_export(std::vector<std::string> arguments) {
+/// --export CHECKPOINT OUT [--raw]
+std::string run_export(std::vector<std::string> arguments) {
   const bool raw = std::erase(arguments, "--raw") > 0;
+  if (arguments.size() != 2) throw Error(str("--export: got ", arguments.size(), " paths, expected two\n", kUsage));
+  return export_weights(arguments[0], arguments[1], !raw);
+}
+
+/// --report RUN [RUN...] [OUT.html]
+std::string run_report(std::vector<std::string> arguments) {
+  std::string out;
+  if (!arguments.empty() && arguments.back().ends_with(".html")) {
+    out = arguments.back();
+    arguments.pop_back();
+  }
+  if (arguments.empty()) throw Error(str("--report: got no run, expected the log folder of at least one\n", kUsage));
+  if (out.empty()) out = arguments[0] + "/report.html";
+  write_file_atomically(out, html_report(arguments));
+  return "report: " + out;
+}
+
+/// What needs neither ranks nor a configuration. @param tool  returns a sentence that says what it has done
+int run_alone(std::string (*tool)(std::vector<std::string>), std::vector<std::string> arguments) {
   try {
-    if (arguments.size() != 2) throw Error(str("--export: got ", arguments.size(), " paths, expected two\n", kUsage));
-    std::cout << export_weights(arguments[0], arguments[1], !raw) << std::endl;
+    std::cout << tool(std::move(arguments)) << std::endl;
     return kExitDone;
   } catch (const Error& e) {
     std::cerr << "mosaic_resnet: " << e.what() << std::endl;
@@ -178,7 +214,8 @@ int main(int argc, char** argv) {
     std::cout << kUsage;
     return kExitDone;
   }
-  if (argc > 1 && std::string(argv[1]) == "--export") return run_export({argv + 2, argv + argc});
+  if (argc > 1 && std::string(argv[1]) == "--export") return run_alone(run_export, {argv + 2, argv + argc});
+  if (argc > 1 && std::string(argv[1]) == "--report") return run_alone(run_report, {argv + 2, argv + argc});
   Watchdog watchdog;  // before all that can hang
   MpiSession mpi(argc, argv);
   start_log(mpi.rank(), mpi.size());

@@ -53,7 +53,9 @@ SafetensorsFile::SafetensorsFile(const std::string& path, std::vector<std::byte>
   if (!header.is_object()) fail("its header is not a JSON object");
   const auto data = std::span<const std::byte>(contents_).subspan(8 + header_size);
 
-  for (const auto& [name, entry] : header.items()) {
+  for (const auto& item : header.items()) {
+    const std::string& name = item.key();
+    const auto& entry = item.value();
     if (name == "__metadata__") {
       if (!entry.is_object()) fail("__metadata__ is not an object");
       for (const auto& [key, value] : entry.items())
