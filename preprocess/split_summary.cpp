@@ -31,6 +31,7 @@ SplitSummary summarize(const ShardSet& shards) {
   s.split = shards.split();
   s.fingerprint = shards.fingerprint();
   s.images = shards.size();
+  s.scaled_to = shards.max_side();
   s.classes = static_cast<std::int64_t>(shards.class_names().size());
   s.shards = shards.shard_count();
   s.min_side = std::numeric_limits<int>::max();
@@ -72,6 +73,9 @@ std::string summary_text(const std::vector<SplitSummary>& splits) {
     });
   row("stored as pixels", [](const auto& s) { return with_separators(s.pixels); });
   row("sides in pixels", [&](const auto& s) { return range(s.min_side, s.max_side); });
+  if (std::any_of(splits.begin(), splits.end(), [](const auto& s) { return s.scaled_to > 0; }))
+    row("shorter side scaled down to",
+        [](const auto& s) { return s.scaled_to > 0 ? with_separators(s.scaled_to) : "-"; });
   row("size", [](const auto& s) { return bytes_text(s.bytes); });
   row("shards", [](const auto& s) { return with_separators(s.shards); });
   if (std::any_of(splits.begin(), splits.end(), [](const auto& s) { return s.bad >= 0; }))

@@ -15,6 +15,7 @@ struct SplitSummary {
   std::string fingerprint;
   std::int64_t images = 0, classes = 0, shards = 0;
   std::int64_t packed = 0, jpegs = 0, pixels = 0;  // images of each kind
+  int scaled_to = 0;                               // 0, or what ShardSet::max_side says
   std::uint64_t bytes = 0;
   int min_side = 0, max_side = 0;                     // over widths and heights
   std::int64_t min_per_class = 0, max_per_class = 0;  // images

@@ -6,6 +6,7 @@
 
 #include "base/stored_image.h"
 #include "image/image.h"
+#include "preprocess/storage.h"
 
 namespace mosaic {
 
@@ -23,8 +24,8 @@ struct StoredFile {
   StoredImage image() const;
 };
 
-/// Read `path` and decode it. What is a JPEG by its content, whatever its name, is packed, or kept as it is if it cannot be or
-/// if `keep_files`; other formats are stored as pixels. Never throws for what is wrong with the file: see `fault`.
-StoredFile load_source_file(const std::string& path, bool keep_files);
+/// Read `path` and decode it. What is a JPEG by its content, whatever its name, is stored as `storage` says, and kept as it is if it is
+/// to be packed but cannot be. Never throws for what is wrong with the file: see `fault`.
+StoredFile load_source_file(const std::string& path, Storage storage);
 
 }  // namespace mosaic

@@ -19,7 +19,7 @@ namespace {
 class PackedSet {
  public:
   PackedSet() {
-    ShardWriter writer("train", 0, {"a"});
+    ShardWriter writer("train", {"a"});
     for (int i = 0; i < 8; ++i) {
       std::vector<std::byte> record;
       REQUIRE(encode_record(test::coefficient_image(300, 400, test::samplings()[i], i), record) == "");
