@@ -12,6 +12,7 @@ namespace mosaic {
 namespace {
 
 constexpr char kOutHelp[] = "folder that holds the shards";
+constexpr char kJsonHelp[] = "one line of JSON in place of the table";
 constexpr int kMostThreads = 4096;
 constexpr int kMostSide = 65535;
 
@@ -97,11 +98,13 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
   pack_command->add_option("--threads", pack.threads, "decoding threads; default: one per usable core")->type_name("N");
   pack_command->add_flag("--overwrite", pack.overwrite,
                          "replace what was packed into OUT from other files or with other options");
+  pack_command->add_flag("--json", pack.json, kJsonHelp);
 
   InfoOptions info;
   CLI::App* info_command = app.add_subcommand("info", "print what the shards in OUT hold");
   info_command->add_option("OUT", info.out, kOutHelp)->required();
   info_command->add_option("--split", info.split, "only this split")->type_name("NAME");
+  info_command->add_flag("--json", info.json, kJsonHelp);
 
   VerifyOptions verify;
   CLI::App* verify_command = app.add_subcommand("verify", "read, check and decode every image; status 3 if one is bad");

@@ -36,6 +36,7 @@ void GroupWriter::add(std::int64_t file, const StoredFile& stored) {
   const SourceFile& from = source_.files[static_cast<std::size_t>(file)];
   part_->add(image, from.label, from.name);
   if (!stored.why_whole.empty()) ++group_.whole[stored.why_whole];
+  if (!stored.sampling.empty()) ++group_.samplings[stored.sampling];
 }
 
 PackedGroup GroupWriter::finish() {

@@ -30,12 +30,12 @@ bool read_line(const std::string& line, Journal& journal, PackedGroup*& group) {
     std::getline(in, bad.fault);
     group->bad.push_back(std::move(bad));
     return !in.bad();
-  } else if (word == "whole" && group) {
+  } else if ((word == "whole" || word == "sampling") && group) {
     std::int64_t files = 0;
-    std::string reason;
+    std::string name;
     in >> files >> std::ws;
-    std::getline(in, reason);
-    group->whole[reason] = files;
+    std::getline(in, name);
+    (word == "whole" ? group->whole : group->samplings)[name] = files;
     return !in.bad();
   } else if (word == "finished") {
     in >> journal.fingerprint;
@@ -61,6 +61,7 @@ std::string to_text(const Journal& journal) {
                 "\n");
     for (const auto& bad : group.bad) text += str("bad ", bad.file, " ", on_one_line(bad.fault), "\n");
     for (const auto& [reason, files] : group.whole) text += str("whole ", files, " ", reason, "\n");
+    for (const auto& [sampling, files] : group.samplings) text += str("sampling ", files, " ", sampling, "\n");
   }
   if (!journal.fingerprint.empty()) text += str("finished ", journal.fingerprint, "\n");
   return text;

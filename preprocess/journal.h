@@ -18,6 +18,9 @@ struct BadFile {
   std::string fault;
 };
 
+/// How many files have some property, under its name.
+using Counts = std::map<std::string, std::int64_t>;
+
 /// What has become of one group of source files.
 struct PackedGroup {
   std::int64_t number = 0;
@@ -25,8 +28,8 @@ struct PackedGroup {
   std::string sources;       // digest_of_sources of them
   int shards = 0;            // none if all files are bad
   std::vector<BadFile> bad;  // among them
-  std::map<std::string, std::int64_t>
-      whole;  // JPEG files among them that could not be packed: how many for each reason
+  Counts whole;              // JPEG files among them that could not be packed, by reason
+  Counts samplings;          // those that were, by sampling of their chroma
 };
 
 /// What went into the shards of one split: a small text file beside them, by which packing goes on after it was killed, and

@@ -156,13 +156,16 @@ int pack(const PackOptions& options, Team& team) {
     for (auto& packer : packers) {
       packer.finish();
       summaries.push_back(summarize(ShardSet(options.out, packer.split())));
-      summaries.back().whole = packer.whole();
+      summaries.back().whole = packer.sum(&PackedGroup::whole);
+      summaries.back().samplings = packer.sum(&PackedGroup::samplings);
+      summaries.back().source_bytes = packer.source_bytes();
       summaries.back().bad = static_cast<std::int64_t>(packer.bad().size());
     }
-    return summary_text(summaries);
+    return options.json ? summary_json(summaries) : summary_text(summaries);
   });
   if (!team.first()) return kExitDone;
   std::printf("%s", summary.c_str());
+  if (options.json) return kExitDone;
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   std::printf("packed into %s in %.1f s\n", options.out.c_str(), seconds.count());
   return kExitDone;

@@ -22,6 +22,7 @@ struct PackOptions {
   Storage storage = {};  // of the split val: without max_side
   int threads = 0;       // of each process; 0: one for each core that it has
   bool overwrite = false;
+  bool json = false;  // instead of the table
 };
 
 /// Folders of images to shards, the work shared by the processes of `team`. All bad files are listed on standard error, of all splits, before it fails or goes on; nothing

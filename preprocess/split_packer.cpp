@@ -161,11 +161,18 @@ std::vector<BadFile> SplitPacker::bad() const {
   return all;
 }
 
-std::map<std::string, std::int64_t> SplitPacker::whole() const {
-  std::map<std::string, std::int64_t> all;
+Counts SplitPacker::sum(Counts PackedGroup::*counts) const {
+  Counts all;
   for (const auto& [number, group] : journal_.groups)
-    for (const auto& [reason, files] : group.whole) all[reason] += files;
+    for (const auto& [name, files] : group.*counts) all[name] += files;
   return all;
+}
+
+std::uint64_t SplitPacker::source_bytes() const {
+  std::int64_t bytes = 0;
+  for (const auto& file : source_.files) bytes += file.bytes;
+  for (const auto& bad : bad()) bytes -= source_.files[static_cast<std::size_t>(bad.file)].bytes;
+  return static_cast<std::uint64_t>(bytes);
 }
 
 void SplitPacker::finish() {

@@ -48,9 +48,9 @@ class SplitPacker {
 
   // First process, after that.
   std::vector<BadFile> bad() const;  // all that is in no shard
-  std::map<std::string, std::int64_t> whole()
-      const;      // JPEG files that are stored whole since they could not be packed, for each reason
-  void finish();  // numbers, fingerprint, final names
+  Counts sum(Counts PackedGroup::*counts) const;
+  std::uint64_t source_bytes() const;  // of the files that are in a shard
+  void finish();                       // numbers, fingerprint, final names
 
  private:
   struct Work {

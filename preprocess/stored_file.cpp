@@ -9,6 +9,7 @@
 #include "image/decode.h"
 #include "image/resize.h"
 #include "packed/pack_jpeg.h"
+#include "packed/packed_record.h"
 
 namespace mosaic {
 namespace {
@@ -21,6 +22,16 @@ void scale_down(Image& image, int max_side) {
   Image scaled{size.width, size.height, std::vector<std::uint8_t>(std::size_t{3} * size.width * size.height)};
   resize_crop(image, {0, 0, image.width, image.height}, size.width, size.height, false, scratch, scaled.rgb.data());
   image = std::move(scaled);
+}
+
+/// How video engineers call it: J:a:b, samples of chroma in two rows of four of luma.
+std::string sampling_name(const PackedRecord& record) {
+  const auto components = record.components();
+  if (components.size() == 1) return "grey";
+  const auto &cb = components[1], &cr = components[2];
+  if (cb.ratio_x != cr.ratio_x || cb.ratio_y != cr.ratio_y) return "Cb and Cr differ";
+  if (cb.ratio_x == 1) return cb.ratio_y == 1 ? "4:4:4" : "4:4:0";
+  return cb.ratio_y == 1 ? "4:2:2" : "4:2:0";
 }
 
 StoredFile load(const std::string& path, Storage storage) {
@@ -48,6 +59,7 @@ StoredFile load(const std::string& path, Storage storage) {
     if (file.why_whole.empty()) {
       file.kind = StoredKind::kPackedJpeg;
       file.bytes = std::move(record);
+      file.sampling = sampling_name(PackedRecord(file.bytes));
     }
   }
   file.pixels = {};

@@ -18,6 +18,7 @@ struct StoredFile {
   std::vector<std::byte> bytes;  // of a JPEG file, whole or packed
   Image pixels;                  // of any other
   std::string why_whole;         // why a JPEG file that should have been packed is kept whole; empty for all others
+  std::string sampling;          // of a packed JPEG file: "4:2:0", "grey"
   std::string fault;             // empty if the file is good
 
   /// Points into this.
