@@ -82,7 +82,9 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
       ->type_name("NAME");
   pack_command->add_option("--skip-bad", pack.skip_bad, "leave out up to N files that cannot be decoded")
       ->type_name("N");
-  pack_command->add_option("--shard-size", shard_size, "bytes of images per shard, and memory needed; default: 1GiB")
+  pack_command
+      ->add_option("--shard-size", shard_size,
+                   "bytes of images per shard, and half of the memory needed; default: 1GiB")
       ->type_name("SIZE");
   bool keep_files = false, raw = false;
   pack_command->add_flag("--keep-files", keep_files,

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <set>
 #include <utility>
@@ -131,6 +132,10 @@ void SplitPacker::write_groups(Team& team) {
                         write_journal(journal_path(), journal_);
                       });
   std::unique_ptr<GroupWriter> writer;
+  std::future<PackedGroup> written;  // the group before: the threads decode on while it goes to the disk
+  const auto report_written = [&] {
+    if (written.valid()) reports.add_group(written.get());
+  };
   const auto load = [&](std::int64_t i) {
     const SourceFile& file = source_.files[static_cast<std::size_t>(share[static_cast<std::size_t>(i)].file)];
     return load_source_file(source_.path_of(file), settings_.storage);
@@ -146,12 +151,12 @@ void SplitPacker::write_groups(Team& team) {
     writer->add(file, stored);
     reports.add_file(!stored.fault.empty());
     if (file + 1 == group.end) {
-      reports.add_group(writer->finish());
-      writer.reset();
+      report_written();
+      written = std::async(std::launch::async, [done = std::move(writer)] { return done->finish(); });
     }
   };
-  // One list of files, not one for each group: the threads have work while a shard is written.
   in_order<StoredFile>(0, static_cast<std::int64_t>(share.size()), settings_.threads, load, store);
+  report_written();
   reports.end();
 }
 

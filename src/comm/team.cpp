@@ -107,7 +107,13 @@ std::unique_ptr<Team> team_of_one() { return std::make_unique<TeamOfOne>(); }
 std::unique_ptr<Team> launched_team(int& argc, char**& argv) {
   const auto started = launcher(std::getenv);
   if (!started || started->ranks <= 1) return team_of_one();
-  return std::make_unique<MpiTeam>(argc, argv);
+  auto team = std::make_unique<MpiTeam>(argc, argv);
+  if (team->size() != started->ranks)
+    throw Error(str(started->name, " has started ", started->ranks, " processes, of which this one sees ", team->size(),
+                    ": ", started->name,
+                    " belongs to another MPI than this program; take that of the build, or another "
+                    "plugin of srun (srun --mpi=list)"));
+  return team;
 }
 
 }  // namespace mosaic

@@ -35,6 +35,7 @@ class Team {
 std::unique_ptr<Team> team_of_one();
 
 /// All processes that mpirun or srun has started; without them a team of one, and MPI is not started: that takes half a second.
+/// @throws Error if MPI knows of more or fewer than were started
 std::unique_ptr<Team> launched_team(int& argc, char**& argv);
 
 }  // namespace mosaic

@@ -121,6 +121,14 @@ class PackRanksTest(unittest.TestCase):
         self.assertEqual(result.code, job.BAD_INPUT, result)
         self.assertEqual(result.lines("preprocess"), [f"preprocess: {self.folder}/no: no such folder"])
 
+    def test_a_launcher_of_another_mpi_is_named(self):
+        environment = job.ENVIRONMENT | {"SLURM_STEP_NUM_TASKS": "8"}  # as srun sets it, which then starts processes that do not meet
+        with job.Job(pack_command(self.images, self.out), env=environment) as running:
+            result = running.result()
+        self.assertEqual(result.code, job.BAD_INPUT, result)
+        self.assertEqual(len(result.lines("preprocess: srun has started 8 processes, of which this one sees 1: ")), 1, result)
+        self.assertFalse(self.out.exists())
+
     def test_a_process_that_fails_alone_ends_the_job(self):
         self.out.mkdir()
         # A disk of its own in place of the folder, which is soon full.
