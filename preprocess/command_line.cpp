@@ -11,6 +11,11 @@
 namespace mosaic {
 namespace {
 
+constexpr char kOutHelp[] = "folder that holds the shards";
+constexpr char kJsonHelp[] = "one line of JSON in place of the table";
+constexpr int kMostThreads = 4096;
+constexpr int kMostSide = 65535;
+
 /// One folder's name, since it begins the shards' names.
 void check_split_name(const std::string& split) {
   if (split.empty() || split == "." || split == ".." || split.find('/') != std::string::npos)
@@ -36,9 +41,12 @@ void check_range(const char* option, T value, T low, T high) {
   if (value < low || value > high) throw Error(str(option, ": got ", value, ", expected ", low, " to ", high));
 }
 
-constexpr char kOutHelp[] = "folder that holds the shards";
-constexpr int kMostThreads = 4096;
-constexpr int kMostSide = 65535;
+void check_max_side(const PackOptions& pack) {
+  check_range("--max-side", pack.storage.max_side, 1, kMostSide);
+  if (std::find(pack.splits.begin(), pack.splits.end(), kValidation) != pack.splits.end())
+    throw Error(str("--max-side: scales images down, so it is not for --split ", kValidation,
+                    ": accuracy is measured on the images as they are"));
+}
 
 }  // namespace
 
@@ -74,18 +82,31 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
       ->type_name("NAME");
   pack_command->add_option("--skip-bad", pack.skip_bad, "leave out up to N files that cannot be decoded")
       ->type_name("N");
-  pack_command->add_option("--shard-size", shard_size, "bytes of images per shard, and memory needed; default: 1GiB")
+  pack_command
+      ->add_option("--shard-size", shard_size,
+                   "bytes of images per shard, and half of the memory needed; default: 1GiB")
       ->type_name("SIZE");
-  pack_command->add_flag("--keep-files", pack.keep_files,
+  bool keep_files = false, raw = false;
+  pack_command->add_flag("--keep-files", keep_files,
                          "store JPEG files as they are: smaller by a fifth, but slow to decode");
+  pack_command->add_flag("--raw", raw, "store JPEG files as pixels: five times as large, fastest to read")
+      ->excludes("--keep-files");
+  pack_command
+      ->add_option("--max-side", pack.storage.max_side,
+                   "store pixels, and scale images down whose shorter side is longer than N; never for val")
+      ->type_name("N")
+      ->excludes("--keep-files")
+      ->excludes("--raw");
   pack_command->add_option("--threads", pack.threads, "decoding threads; default: one per usable core")->type_name("N");
   pack_command->add_flag("--overwrite", pack.overwrite,
                          "replace what was packed into OUT from other files or with other options");
+  pack_command->add_flag("--json", pack.json, kJsonHelp);
 
   InfoOptions info;
   CLI::App* info_command = app.add_subcommand("info", "print what the shards in OUT hold");
   info_command->add_option("OUT", info.out, kOutHelp)->required();
   info_command->add_option("--split", info.split, "only this split")->type_name("NAME");
+  info_command->add_flag("--json", info.json, kJsonHelp);
 
   VerifyOptions verify;
   CLI::App* verify_command = app.add_subcommand("verify", "read, check and decode every image; status 3 if one is bad");
@@ -134,6 +155,9 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
     check_range<std::int64_t>("--skip-bad", pack.skip_bad, 0, INT64_MAX);
     if (pack_command->count("--threads") > 0) check_range("--threads", pack.threads, 1, kMostThreads);
     pack.shard_size = parse_size(shard_size, "--shard-size");
+    if (keep_files) pack.storage.jpeg = Storage::Jpeg::kFile;
+    if (raw) pack.storage.jpeg = Storage::Jpeg::kPixels;
+    if (pack_command->count("--max-side") > 0) check_max_side(pack);
     return pack;
   }
   if (info_command->parsed()) return info;

@@ -6,6 +6,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <sstream>
 #include <utility>
 
 #include "base/error.h"
@@ -108,6 +109,47 @@ ImageFolder list_image_folder(const std::string& path, const std::string& name_i
           str(path, "/", top.folders[label],
               ": no image in this class folder: expected a file called jpg, jpeg, png, ppm, bmp, pgm, tif, tiff or "
               "webp: add one, or remove the folder"));
+  }
+  return folder;
+}
+
+std::string to_text(const ImageFolder& folder) {
+  // A name may hold any character but zero and '/': each stands after its length.
+  const auto append = [](std::string& text, const std::string& name) { text += str(name.size(), ' ', name, '\n'); };
+  std::string text;
+  append(text, folder.path);
+  text += str(folder.class_names.size(), '\n');
+  for (const auto& name : folder.class_names) append(text, name);
+  text += str(folder.files.size(), '\n');
+  for (const auto& file : folder.files) {
+    text += str(file.label, ' ', file.bytes, ' ', file.modified, ' ');
+    append(text, file.name);
+  }
+  return text;
+}
+
+ImageFolder image_folder_of(const std::string& text) {
+  std::istringstream in(text);
+  const auto read_name = [&](std::string& name) {
+    std::size_t length = 0;
+    in >> length;
+    in.get();
+    name.resize(length);
+    in.read(name.data(), static_cast<std::streamsize>(length));
+  };
+  const auto read_count = [&] {
+    std::size_t count = 0;
+    in >> count;
+    return count;
+  };
+  ImageFolder folder;
+  read_name(folder.path);
+  folder.class_names.resize(read_count());
+  for (auto& name : folder.class_names) read_name(name);
+  folder.files.resize(read_count());
+  for (auto& file : folder.files) {
+    in >> file.label >> file.bytes >> file.modified;
+    read_name(file.name);
   }
   return folder;
 }

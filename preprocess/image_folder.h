@@ -29,4 +29,8 @@ struct ImageFolder {
 /// @throws Error if the folder is missing or has no classes, if a class has no such file, if a link makes a loop
 ImageFolder list_image_folder(const std::string& path, const std::string& name_if_flat);
 
+/// All of it as one text, for other processes, and back.
+std::string to_text(const ImageFolder& folder);
+ImageFolder image_folder_of(const std::string& text);
+
 }  // namespace mosaic

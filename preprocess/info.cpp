@@ -19,7 +19,7 @@ int info(const InfoOptions& options) {
   std::vector<SplitSummary> summaries;
   for (const auto& split : chosen_splits(options.out, options.split))
     summaries.push_back(summarize(ShardSet(options.out, split)));
-  std::printf("%s", summary_text(summaries).c_str());
+  std::printf("%s", (options.json ? summary_json(summaries) : summary_text(summaries)).c_str());
   return kExitDone;
 }
 

@@ -10,6 +10,7 @@ namespace mosaic {
 struct InfoOptions {
   std::string out;
   std::optional<std::string> split = {};  // none: all that are there
+  bool json = false;                      // instead of the table
 };
 
 /// Prints a table of what the shards hold. Reads no image.

@@ -5,11 +5,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <iterator>
+#include <optional>
 
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "packed/kernel_choice.h"
+#include "preprocess/pack_lock.h"
 #include "preprocess/split_packer.h"
 #include "preprocess/split_summary.h"
 
@@ -53,8 +55,7 @@ void check_same_classes(const ImageFolder& train, const ImageFolder& val) {
                   only_val.empty() ? "" : str(": only here ", some_of(only_val))));
 }
 
-std::vector<SplitPacker> open_splits(const PackOptions& options) {
-  const auto splits = options.splits.empty() ? std::vector<std::string>{"train", "val"} : options.splits;
+std::vector<ImageFolder> list_splits(const PackOptions& options, const std::vector<std::string>& splits) {
   std::vector<ImageFolder> sources;
   for (const auto& split : splits) sources.push_back(list_split(options, split));
   const auto at = [&](const char* name) {
@@ -62,21 +63,57 @@ std::vector<SplitPacker> open_splits(const PackOptions& options) {
   };
   if (at("train") < splits.size() && at("val") < splits.size())
     check_same_classes(sources[at("train")], sources[at("val")]);
+  return sources;
+}
 
+void make_folder(const std::string& path) {
   std::error_code failure;
-  fs::create_directories(options.out, failure);
-  if (failure || !fs::is_directory(options.out))
+  fs::create_directories(path, failure);
+  if (failure || !fs::is_directory(path))
     throw Error(
-        str(options.out, ": cannot create the folder: ", failure ? failure.message() : "there is a file of that name"));
+        str(path, ": cannot create the folder: ", failure ? failure.message() : "there is a file of that name"));
+}
 
+/// What the first process finds out, for all: the files of a split, and what is packed of them already.
+std::string to_text(const SplitPacker& packer) {
+  const std::string source = to_text(packer.source());
+  return str(source.size(), ' ', source, to_text(packer.journal()));
+}
+
+SplitPacker packer_of(const std::string& text, const std::string& split, const PackerSettings& settings) {
+  std::size_t begin = 0;
+  const std::size_t length = std::stoull(text, &begin);
+  const auto journal = journal_of(text.substr(begin + 1 + length));
+  return {split, image_folder_of(text.substr(begin + 1, length)), settings, journal.value_or(Journal{})};
+}
+
+/// Collective. @param lock  is taken by the first process
+std::vector<SplitPacker> open_splits(const PackOptions& options, Team& team, std::optional<PackLock>& lock) {
+  const auto splits = options.splits.empty() ? std::vector<std::string>{"train", "val"} : options.splits;
+  std::vector<PackerSettings> settings;
+  for (const auto& split : splits) {
+    settings.push_back({.out = options.out,
+                        .shard_size = options.shard_size,
+                        .threads = options.threads > 0 ? options.threads : cores_of_rank(team.local_size()),
+                        .storage = options.storage});
+    if (split == kValidation) settings.back().storage.max_side = 0;  // accuracy is measured on the images as they are
+  }
   std::vector<SplitPacker> packers;
-  for (std::size_t i = 0; i < splits.size(); ++i)
-    packers.emplace_back(splits[i], std::move(sources[i]),
-                         PackerSettings{.out = options.out,
-                                        .shard_size = options.shard_size,
-                                        .threads = options.threads > 0 ? options.threads : usable_cores(),
-                                        .keep_files = options.keep_files,
-                                        .overwrite = options.overwrite});
+  team.from_first([&] {
+    auto sources = list_splits(options, splits);
+    make_folder(options.out);
+    lock.emplace(options.out);
+    for (std::size_t i = 0; i < splits.size(); ++i) {
+      packers.emplace_back(splits[i], std::move(sources[i]), settings[i], Journal{});
+      packers.back().look_for_earlier_work(options.overwrite);
+    }
+    for (const auto& packer : packers) packer.remove_stale_parts();
+    return "";
+  });
+  for (std::size_t i = 0; i < splits.size(); ++i) {
+    const std::string found = team.from_first([&] { return team.size() > 1 ? to_text(packers[i]) : ""; });
+    if (!team.first()) packers.push_back(packer_of(found, splits[i], settings[i]));
+  }
   return packers;
 }
 
@@ -100,26 +137,35 @@ void check_bad_files(const std::vector<SplitPacker>& packers, const PackOptions&
 
 }  // namespace
 
-int pack(const PackOptions& options) {
+int pack(const PackOptions& options, Team& team) {
   best_kernels();  // what is wrong with the environment is no file's fault
   const auto start = std::chrono::steady_clock::now();
-  std::vector<SplitPacker> packers = open_splits(options);
+  std::optional<PackLock> lock;
+  std::vector<SplitPacker> packers = open_splits(options, team, lock);
+  if (team.size() > 1) log_info(str("packing by ", team.size(), " processes"));
   for (auto& packer : packers) {
     if (packer.finished())
       log_info(str(options.out, ": ", packer.split(),
                    ": packed already, from these files with these options: nothing to do"));
-    packer.write_parts();
+    packer.write_groups(team);
   }
-  check_bad_files(packers, options);
 
-  std::vector<SplitSummary> summaries;
-  for (auto& packer : packers) {
-    packer.finish();
-    summaries.push_back(summarize(ShardSet(options.out, packer.split())));
-    summaries.back().whole = packer.whole();
-    summaries.back().bad = static_cast<std::int64_t>(packer.bad().size());
-  }
-  std::printf("%s", summary_text(summaries).c_str());
+  const std::string summary = team.from_first([&] {
+    check_bad_files(packers, options);
+    std::vector<SplitSummary> summaries;
+    for (auto& packer : packers) {
+      packer.finish();
+      summaries.push_back(summarize(ShardSet(options.out, packer.split())));
+      summaries.back().whole = packer.sum(&PackedGroup::whole);
+      summaries.back().samplings = packer.sum(&PackedGroup::samplings);
+      summaries.back().source_bytes = packer.source_bytes();
+      summaries.back().bad = static_cast<std::int64_t>(packer.bad().size());
+    }
+    return options.json ? summary_json(summaries) : summary_text(summaries);
+  });
+  if (!team.first()) return kExitDone;
+  std::printf("%s", summary.c_str());
+  if (options.json) return kExitDone;
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   std::printf("packed into %s in %.1f s\n", options.out.c_str(), seconds.count());
   return kExitDone;

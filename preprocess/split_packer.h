@@ -5,58 +5,71 @@
 #include <string>
 #include <vector>
 
+#include "comm/team.h"
 #include "preprocess/image_folder.h"
 #include "preprocess/journal.h"
-#include "preprocess/progress_line.h"
-#include "shards/shard_writer.h"
+#include "preprocess/source_groups.h"
+#include "preprocess/storage.h"
 
 namespace mosaic {
 
 struct PackerSettings {
   std::string out;               // folder of the shards; exists
   std::uint64_t shard_size = 0;  // bytes of images; a larger image has a shard of its own
-  int threads = 1;
-  bool keep_files = false;  // JPEG files are stored whole
-  bool overwrite = false;   // what is there already from other files or settings is replaced
+  int threads = 1;               // of this process
+  Storage storage = {};
 };
 
-/// One split on its way into shards: OUT/train-00000.h5.part and on, beside them the journal OUT/train.journal, and at the end
-/// the renames to OUT/train-00000.h5 and on. What an earlier run has done from the same files with the same settings is
-/// kept. The bytes of the shards depend on the files and the settings only, never on threads or interruptions.
+/// One split on its way into shards. Its files are cut into groups (source_groups.h), which the processes of a team share: each packs
+/// whole groups into parts, OUT/train.00017-0.part and on. At the end the first process numbers the parts of all groups and renames
+/// them to OUT/train-00000.h5 and on. It keeps the journal OUT/train.journal, by which what an earlier run has done from the same files
+/// with the same settings is used again. The bytes of the shards depend on the files and the settings only, never on processes, threads
+/// or interruptions.
 class SplitPacker {
  public:
-  /// Looks what is there.
-  /// @throws Error if that is a finished data set from other files or settings, and it is not to be replaced
-  SplitPacker(std::string split, ImageFolder source, PackerSettings settings);
+  /// @param kept  of `earlier_work`
+  SplitPacker(std::string split, ImageFolder source, PackerSettings settings, Journal kept);
 
   const std::string& split() const { return split_; }
   const ImageFolder& source() const { return source_; }
+  const Journal& journal() const { return journal_; }
   /// All was done before: nothing is left but to look at the result.
   bool finished() const { return !journal_.fingerprint.empty(); }
 
-  /// Decode and store every file that is not in a part yet.
-  void write_parts();
-  /// After `write_parts`: all that is in no shard.
-  std::vector<BadFile> bad() const;
-  /// After `write_parts`: JPEG files that could not be packed and are stored whole, how many for each reason.
-  std::map<std::string, std::int64_t> whole() const;
-  /// After `write_parts`: number, fingerprint, final names.
-  void finish();
+  /// What there is in the folder: sets the journal to what can be kept of it. First process only.
+  /// @param overwrite  what is there already from other files or settings is replaced
+  /// @throws Error if that is a finished data set from other files or settings, and it is not to be replaced
+  void look_for_earlier_work(bool overwrite);
+  /// Removes unfinished parts that cannot be kept. First process only, after that.
+  void remove_stale_parts() const;
+
+  /// Collective: decode and store every file of the groups that are not done yet. Then the first process's journal has all groups.
+  void write_groups(Team& team);
+
+  // First process, after that.
+  std::vector<BadFile> bad() const;  // all that is in no shard
+  Counts sum(Counts PackedGroup::*counts) const;
+  std::uint64_t source_bytes() const;  // of the files that are in a shard
+  void finish();                       // numbers, fingerprint, final names
 
  private:
-  std::string part_path(std::size_t part) const;
-  std::string final_path(std::size_t part) const;
-  std::size_t parts_to_keep(const Journal& found) const;
-  std::string digest_of(const Journal::Part& part) const;
-  bool complete(const Journal& found, std::size_t kept) const;
+  struct Work {
+    std::int64_t group, file;
+  };
+  /// The files of every size-th missing group, from the rank-th on.
+  std::vector<Work> share_of(int rank, int size) const;
+
+  std::string part_path(std::int64_t group, int part) const;
+  std::string final_path(int shard) const;
+  std::string journal_path() const;
+  std::map<std::int64_t, PackedGroup> usable_groups(const Journal& found) const;
+  bool complete() const { return journal_.groups.size() == groups_.size(); }
   void remove_finished() const;
-  void remove_parts_from(std::size_t first) const;
-  void write_part(const ShardWriter& writer, Journal::Part part);
 
   std::string split_;
   ImageFolder source_;
   PackerSettings settings_;
-  std::string journal_path_;
+  std::vector<SourceGroup> groups_;
   Journal journal_;
 };
 

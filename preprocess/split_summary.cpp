@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/error.h"
@@ -31,6 +32,7 @@ SplitSummary summarize(const ShardSet& shards) {
   s.split = shards.split();
   s.fingerprint = shards.fingerprint();
   s.images = shards.size();
+  s.scaled_to = shards.max_side();
   s.classes = static_cast<std::int64_t>(shards.class_names().size());
   s.shards = shards.shard_count();
   s.min_side = std::numeric_limits<int>::max();
@@ -60,19 +62,29 @@ std::string summary_text(const std::vector<SplitSummary>& splits) {
   row("images", [](const auto& s) { return with_separators(s.images); });
   row("classes", [](const auto& s) { return with_separators(s.classes); });
   row("images per class", [&](const auto& s) { return range(s.min_per_class, s.max_per_class); });
+  const auto counts = [&](std::map<std::string, std::int64_t> SplitSummary::*of) {
+    std::set<std::string> names;
+    for (const auto& split : splits)
+      for (const auto& [name, files] : split.*of) names.insert(name);
+    for (const auto& name : names)
+      row(("  " + name).c_str(), [&](const auto& s) {
+        const auto found = (s.*of).find(name);
+        return with_separators(found == (s.*of).end() ? 0 : found->second);
+      });
+  };
   row("packed JPEG files", [](const auto& s) { return with_separators(s.packed); });
+  counts(&SplitSummary::samplings);
   row("whole JPEG files", [](const auto& s) { return with_separators(s.jpegs); });
-  std::set<std::string> reasons;
-  for (const auto& split : splits)
-    for (const auto& [reason, files] : split.whole) reasons.insert(reason);
-  for (const auto& reason : reasons)
-    row(("  " + reason).c_str(), [&](const auto& s) {
-      const auto found = s.whole.find(reason);
-      return with_separators(found == s.whole.end() ? 0 : found->second);
-    });
+  counts(&SplitSummary::whole);
   row("stored as pixels", [](const auto& s) { return with_separators(s.pixels); });
   row("sides in pixels", [&](const auto& s) { return range(s.min_side, s.max_side); });
+  if (std::any_of(splits.begin(), splits.end(), [](const auto& s) { return s.scaled_to > 0; }))
+    row("shorter side scaled down to",
+        [](const auto& s) { return s.scaled_to > 0 ? with_separators(s.scaled_to) : "-"; });
   row("size", [](const auto& s) { return bytes_text(s.bytes); });
+  if (std::any_of(splits.begin(), splits.end(), [](const auto& s) { return s.source_bytes > 0; }))
+    row("  times the files",
+        [](const auto& s) { return decimals(static_cast<double>(s.bytes) / static_cast<double>(s.source_bytes), 2); });
   row("shards", [](const auto& s) { return with_separators(s.shards); });
   if (std::any_of(splits.begin(), splits.end(), [](const auto& s) { return s.bad >= 0; }))
     row("bad files left out", [](const auto& s) { return with_separators(s.bad); });
@@ -80,6 +92,32 @@ std::string summary_text(const std::vector<SplitSummary>& splits) {
   std::string text = table_text(rows);
   for (const auto& split : splits) text += str("fingerprint of ", split.split, ": ", split.fingerprint, "\n");
   return text;
+}
+
+std::string summary_json(const std::vector<SplitSummary>& splits) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::object();
+  for (const auto& s : splits) {
+    auto& split = all[s.split];
+    split = {{"fingerprint", s.fingerprint},
+             {"images", s.images},
+             {"classes", s.classes},
+             {"min_images_per_class", s.min_per_class},
+             {"max_images_per_class", s.max_per_class},
+             {"packed_jpegs", s.packed},
+             {"whole_jpegs", s.jpegs},
+             {"pixels", s.pixels},
+             {"min_side", s.min_side},
+             {"max_side", s.max_side},
+             {"bytes", s.bytes},
+             {"shards", s.shards}};
+    if (s.scaled_to > 0) split["scaled_down_to"] = s.scaled_to;
+    if (s.bad < 0) continue;
+    split["samplings"] = s.samplings;
+    split["whole_reasons"] = s.whole;
+    split["source_bytes"] = s.source_bytes;
+    split["bad_files"] = s.bad;
+  }
+  return all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace mosaic

@@ -6,6 +6,7 @@
 
 #include "base/stored_image.h"
 #include "image/image.h"
+#include "preprocess/storage.h"
 
 namespace mosaic {
 
@@ -17,14 +18,15 @@ struct StoredFile {
   std::vector<std::byte> bytes;  // of a JPEG file, whole or packed
   Image pixels;                  // of any other
   std::string why_whole;         // why a JPEG file that should have been packed is kept whole; empty for all others
+  std::string sampling;          // of a packed JPEG file: "4:2:0", "grey"
   std::string fault;             // empty if the file is good
 
   /// Points into this.
   StoredImage image() const;
 };
 
-/// Read `path` and decode it. What is a JPEG by its content, whatever its name, is packed, or kept as it is if it cannot be or
-/// if `keep_files`; other formats are stored as pixels. Never throws for what is wrong with the file: see `fault`.
-StoredFile load_source_file(const std::string& path, bool keep_files);
+/// Read `path` and decode it. What is a JPEG by its content, whatever its name, is stored as `storage` says, and kept as it is if it is
+/// to be packed but cannot be. Never throws for what is wrong with the file: see `fault`.
+StoredFile load_source_file(const std::string& path, Storage storage);
 
 }  // namespace mosaic

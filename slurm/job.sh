@@ -133,8 +133,11 @@ evaluate() { # RUN_FOLDER SETTING...
   end "$code"
 }
 
-# preprocess ARGUMENT... on one node. It keeps what it has done, so a job that is stopped goes back to the queue.
+# preprocess ARGUMENT...: `pack` on all tasks of the job, which share its work, the other commands on one. It keeps what it has done, so a
+# job that is stopped goes back to the queue.
 prepare() {
-  supervise --nodes=1 --ntasks=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" "${MOSAIC_CONTAINER[@]}" "$MOSAIC_BUILD/preprocess" "$@"
+  local step=(--nodes=1 --ntasks=1)
+  [[ ${1:-} != pack ]] || step=(--mpi="$MOSAIC_MPI" --kill-on-bad-exit=1)
+  supervise "${step[@]}" --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" "${MOSAIC_CONTAINER[@]}" "$MOSAIC_BUILD/preprocess" "$@"
   end "$code"
 }

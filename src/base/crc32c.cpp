@@ -1,5 +1,10 @@
 #include "base/crc32c.h"
 
+#if defined(__aarch64__)
+#include <arm_acle.h>
+#include <sys/auxv.h>
+#endif
+
 #include <array>
 #include <cstring>
 
@@ -29,6 +34,18 @@ __attribute__((target("sse4.2"))) std::uint32_t crc32c_sse42(std::span<const std
   for (const std::byte b : bytes) low = __builtin_ia32_crc32qi(low, static_cast<unsigned char>(b));
   return ~low;
 }
+#elif defined(__aarch64__)
+__attribute__((target("+crc"))) std::uint32_t crc32c_armv8(std::span<const std::byte> bytes, std::uint32_t crc) {
+  std::uint32_t c = ~crc;
+  while (bytes.size() >= 8) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes.data(), 8);
+    c = __crc32cd(c, word);
+    bytes = bytes.subspan(8);
+  }
+  for (const std::byte b : bytes) c = __crc32cb(c, static_cast<unsigned char>(b));
+  return ~c;
+}
 #endif
 
 }  // namespace
@@ -43,6 +60,9 @@ std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc) {
 #if defined(__x86_64__)
   static const bool has_instruction = __builtin_cpu_supports("sse4.2");
   if (has_instruction) return crc32c_sse42(bytes, crc);
+#elif defined(__aarch64__)
+  static const bool has_instruction = (::getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
+  if (has_instruction) return crc32c_armv8(bytes, crc);
 #endif
   return crc32c_portable(bytes, crc);
 }

@@ -34,15 +34,23 @@ StoredImage SampleReader::read(std::int64_t sample, std::int64_t epoch, std::vec
   if (buffer.size() < size) buffer.resize(size);
   const auto bytes = std::span(buffer).first(size);
   const StoredImage image{shards_->kind(sample), shards_->width(sample), shards_->height(sample), bytes};
-  if (image.kind == StoredKind::kPackedJpeg) {
-    read_rows(sample, view_.part_looked_at(image.width, image.height, epoch, sample), bytes);
-  } else {
-    read_range(sample, 0, size, bytes);
+  const Box box = view_.part_looked_at(image.width, image.height, epoch, sample);
+  switch (image.kind) {
+    case StoredKind::kPackedJpeg:
+      read_block_rows(sample, box, bytes);
+      break;
+    case StoredKind::kPixels: {
+      const std::size_t row = static_cast<std::size_t>(image.width) * 3;
+      read_range(sample, box.top * row, std::min((box.top + box.height) * row, size), bytes);
+      break;
+    }
+    case StoredKind::kJpegFile:
+      read_range(sample, 0, size, bytes);
   }
   return image;
 }
 
-void SampleReader::read_rows(std::int64_t sample, Box box, std::span<std::byte> image) const {
+void SampleReader::read_block_rows(std::int64_t sample, Box box, std::span<std::byte> image) const {
   const std::size_t first = std::min(kUsualHead, image.size());
   read_range(sample, 0, first, image);
   std::size_t done = first;

@@ -12,8 +12,8 @@
 namespace mosaic {
 
 /// Reads for a view what it will look at. The first time that a sample is read it is read whole, and its checksum is compared;
-/// from then on only the bytes that the view's crop needs, where the stored kind allows that (packed JPEGs): its head, then the
-/// rows of blocks. Thread-safe.
+/// from then on only the bytes that the view's crop needs, where the stored kind allows that: of packed JPEGs the head and the rows of
+/// blocks, of pixels the rows. Thread-safe.
 class SampleReader {
  public:
   SampleReader(std::shared_ptr<const ShardSet> shards, View view);
@@ -28,7 +28,7 @@ class SampleReader {
 
  private:
   bool was_checked(std::int64_t sample) const;
-  void read_rows(std::int64_t sample, Box box, std::span<std::byte> image) const;
+  void read_block_rows(std::int64_t sample, Box box, std::span<std::byte> image) const;
   void read_range(std::int64_t sample, std::size_t begin, std::size_t end, std::span<std::byte> image) const;
 
   std::shared_ptr<const ShardSet> shards_;

@@ -76,20 +76,9 @@ void decode_stored(const StoredImage& image, Image& out) {
   }
   if (image.kind != StoredKind::kPixels)
     throw Error(str("stored as kind ", static_cast<int>(image.kind), ", expected 0 (a JPEG file) or 1 (pixels)"));
-  check_size(image.width, image.height);
-  const std::size_t size = static_cast<std::size_t>(image.width) * image.height * 3;
-  if (image.bytes.size() != size)
-    throw Error(
-        str(image.bytes.size(), " bytes of pixels, expected ", size, " (", image.width, " x ", image.height, " x 3)"));
-  set_size(out, image.width, image.height);
-  std::memcpy(out.rgb.data(), image.bytes.data(), size);
-}
-
-void check_size(std::int64_t width, std::int64_t height) {
-  if (width < 1 || height < 1)
-    throw Error(str("an image of ", width, " x ", height, " pixels: expected at least 1 x 1"));
-  if (width > kMaxPixels / height)
-    throw Error(str("an image of ", width, " x ", height, " pixels: expected at most ", kMaxPixels, " in all"));
+  const ImageView pixels = stored_pixels(image);
+  set_size(out, pixels.width, pixels.height);
+  std::memcpy(out.rgb.data(), pixels.rgb, image.bytes.size());
 }
 
 void set_size(Image& out, std::int64_t width, std::int64_t height) {

@@ -28,4 +28,8 @@ Image decode_file(std::span<const std::byte> file);
 /// @throws Error saying what is wrong with the bytes, without naming the sample: the caller knows it
 void decode_stored(const StoredImage& image, Image& out);
 
+/// The pixels of an image that is stored as such, where they lie.
+/// @throws Error if there are fewer or more of them than its size says
+ImageView stored_pixels(const StoredImage& image);
+
 }  // namespace mosaic

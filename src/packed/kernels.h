@@ -102,6 +102,9 @@ struct Kernels {
   /// but the pixels.
   void (*interleave)(const std::uint8_t* r, const std::uint8_t* g, const std::uint8_t* b, int n, bool flip,
                      std::uint8_t* out);
+
+  /// The other way: n pixels to three channels, and up to 63 bytes more in each. Nothing is read but the pixels.
+  void (*deinterleave)(const std::uint8_t* in, int n, std::uint8_t* r, std::uint8_t* g, std::uint8_t* b);
 };
 
 }  // namespace mosaic

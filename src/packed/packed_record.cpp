@@ -55,7 +55,7 @@ RecordHeader read_header(std::span<const std::byte> record) {
 }
 
 void check_header(const RecordHeader& header) {
-  if (header.magic != RecordHeader::kMagic) throw Error("packed record: it does not begin with PKC1");
+  if (header.magic != RecordHeader::kMagic) throw Error("packed record: it does not begin with PKC2");
   if (header.width == 0 || header.height == 0 || (header.components != 1 && header.components != 3))
     throw Error(str("packed record: ", header.width, " x ", header.height, " pixels of ", int{header.components},
                     " components, expected at least 1 x 1 of 1 or 3"));

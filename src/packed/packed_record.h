@@ -16,7 +16,7 @@ struct RecordHeader {
   std::uint32_t data_offset = 0;         // bytes before the blocks
   std::uint32_t data_size = 0;           // bytes of the blocks
 
-  static constexpr std::uint32_t kMagic = 0x31434b50;  // "PKC1"
+  static constexpr std::uint32_t kMagic = 0x32434b50;  // "PKC2"
   static constexpr std::size_t kBytes = 24;
 };
 

@@ -49,4 +49,12 @@ void interleave(const std::uint8_t* r, const std::uint8_t* g, const std::uint8_t
   }
 }
 
+void deinterleave(const std::uint8_t* in, int n, std::uint8_t* r, std::uint8_t* g, std::uint8_t* b) {
+  for (int i = 0; i < n; ++i, in += 3) {
+    r[i] = in[0];
+    g[i] = in[1];
+    b[i] = in[2];
+  }
+}
+
 }  // namespace mosaic::portable

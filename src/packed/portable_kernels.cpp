@@ -15,6 +15,7 @@ const Kernels& portable_kernels() {
       .across = portable::across,
       .down = portable::down,
       .interleave = portable::interleave,
+      .deinterleave = portable::deinterleave,
   };
   return kKernels;
 }

@@ -18,20 +18,11 @@ void StoredDecoder::decode(const StoredImage& image, Image& out) {
 }
 
 void StoredDecoder::decode_crop(const StoredImage& image, Box box, int side, bool flip, std::uint8_t* out) {
-  if (image.kind == StoredKind::kPackedJpeg) {
-    decode_scaled(open_packed(image), box, {box.width, side, 0, side}, {box.height, side, 0, side}, flip, out,
-                  static_cast<std::size_t>(side) * 3);
-  } else {
-    decode_stored(image, decoded_);
-    resize_crop(decoded_, box, side, side, flip, resize_, out);
-  }
+  decode_scaled(image, box, {box.width, side, 0, side}, {box.height, side, 0, side}, flip, out,
+                static_cast<std::size_t>(side) * 3);
 }
 
 void StoredDecoder::decode_center_crop(const StoredImage& image, int resize_size, int crop_size, std::uint8_t* out) {
-  if (image.kind != StoredKind::kPackedJpeg) {
-    decode_stored(image, decoded_);
-    return resize_center_crop(decoded_, resize_size, crop_size, resize_, out);
-  }
   const Size scaled =
       resize_size > 0 ? resized_to_shorter(image.width, image.height, resize_size) : Size{image.width, image.height};
   const Corner corner = center_crop_corner(scaled.width, scaled.height, crop_size);
@@ -40,8 +31,21 @@ void StoredDecoder::decode_center_crop(const StoredImage& image, int resize_size
   if (width < crop_size || height < crop_size) std::fill_n(out, stride * crop_size, std::uint8_t{0});
   const int left = std::max(corner.left, 0), top = std::max(corner.top, 0);
   std::uint8_t* to = out + std::max(-corner.top, 0) * stride + static_cast<std::size_t>(std::max(-corner.left, 0)) * 3;
-  decode_scaled(open_packed(image), {0, 0, image.width, image.height}, {image.width, scaled.width, left, left + width},
+  decode_scaled(image, {0, 0, image.width, image.height}, {image.width, scaled.width, left, left + width},
                 {image.height, scaled.height, top, top + height}, false, to, stride);
+}
+
+void StoredDecoder::decode_scaled(const StoredImage& image, Box box, ResizeAxis across, ResizeAxis down, bool flip,
+                                  std::uint8_t* out, std::size_t out_stride) {
+  switch (image.kind) {
+    case StoredKind::kPackedJpeg:
+      return scale_record(open_packed(image), box, across, down, flip, out, out_stride);
+    case StoredKind::kPixels:
+      return scale_pixels(stored_pixels(image), box, across, down, flip, out, out_stride);
+    default:
+      decode_stored(image, decoded_);
+      scale_pixels(decoded_, box, across, down, flip, out, out_stride);
+  }
 }
 
 void StoredDecoder::decode_whole(const PackedRecord& record, Image& out) {
@@ -60,13 +64,25 @@ void StoredDecoder::decode_whole(const PackedRecord& record, Image& out) {
   }
 }
 
-void StoredDecoder::decode_scaled(const PackedRecord& record, Box box, ResizeAxis across, ResizeAxis down, bool flip,
-                                  std::uint8_t* out, std::size_t out_stride) {
+void StoredDecoder::scale_record(const PackedRecord& record, Box box, ResizeAxis across, ResizeAxis down, bool flip,
+                                 std::uint8_t* out, std::size_t out_stride) {
   const auto channels = static_cast<int>(record.components().size());
   const Box part = resizer_.start(across, down, channels, flip, out, out_stride);
   rows_.start(record, {box.left + part.left, box.top + part.top, part.width, part.height});
   for (int y = 0; y < part.height; ++y) {
     rows_.next(resizer_.row(0), resizer_.row(1), resizer_.row(2));
+    resizer_.push();
+  }
+}
+
+void StoredDecoder::scale_pixels(ImageView image, Box box, ResizeAxis across, ResizeAxis down, bool flip,
+                                 std::uint8_t* out, std::size_t out_stride) {
+  const Box part = resizer_.start(across, down, 3, flip, out, out_stride);
+  const std::size_t stride = static_cast<std::size_t>(image.width) * 3;
+  const std::uint8_t* row =
+      image.rgb + (box.top + part.top) * stride + static_cast<std::size_t>(box.left + part.left) * 3;
+  for (int y = 0; y < part.height; ++y, row += stride) {
+    kernels_.deinterleave(row, part.width, resizer_.row(0), resizer_.row(1), resizer_.row(2));
     resizer_.push();
   }
 }

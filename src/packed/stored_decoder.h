@@ -23,7 +23,7 @@ class StoredDecoder {
   void decode(const StoredImage& image, Image& out);
 
   /// `box` of the image, scaled to side x side and mirrored if `flip`: the bytes of `decode`, then `resize_crop`. Of packed
-  /// coefficients only what the box needs is decoded, and scaled row by row.
+  /// coefficients only what the box needs is decoded, of pixels only the rows of the box are looked at; all is scaled row by row.
   /// @param box  inside the image, not empty
   /// @param out  side * side * 3 bytes; overwritten
   void decode_crop(const StoredImage& image, Box box, int side, bool flip, std::uint8_t* out);
@@ -33,14 +33,18 @@ class StoredDecoder {
 
  private:
   void decode_whole(const PackedRecord& record, Image& out);
-  void decode_scaled(const PackedRecord& record, Box box, ResizeAxis across, ResizeAxis down, bool flip,
+  /// Outputs of two resize axes that begin at the corner of `box`.
+  void decode_scaled(const StoredImage& image, Box box, ResizeAxis across, ResizeAxis down, bool flip,
                      std::uint8_t* out, std::size_t out_stride);
+  void scale_record(const PackedRecord& record, Box box, ResizeAxis across, ResizeAxis down, bool flip,
+                    std::uint8_t* out, std::size_t out_stride);
+  void scale_pixels(ImageView image, Box box, ResizeAxis across, ResizeAxis down, bool flip, std::uint8_t* out,
+                    std::size_t out_stride);
 
   const Kernels& kernels_;
   CropRows rows_;
   RowResizer resizer_;
   Image decoded_;
-  ResizeScratch resize_;
   std::array<AlignedBuffer, 3> row_;
 };
 

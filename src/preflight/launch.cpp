@@ -19,14 +19,6 @@ std::string range(int low, int high) { return low == high ? str(low) : str(low, 
 
 }  // namespace
 
-std::optional<Launcher> launcher(const std::function<const char*(const char*)>& variable) {
-  // mpirun inside a job of Slurm has both kinds of variables: its own come first.
-  for (const auto& [name, key] :
-       {std::pair("mpirun", "OMPI_COMM_WORLD_SIZE"), {"mpiexec", "PMI_SIZE"}, {"srun", "SLURM_STEP_NUM_TASKS"}})
-    if (const char* value = variable(key)) return Launcher{name, std::atoi(value)};
-  return std::nullopt;
-}
-
 Row ranks_row(const std::vector<std::string>& host_of_rank, const std::optional<Launcher>& started) {
   std::map<std::string, int> on;
   for (const auto& host : host_of_rank) ++on[host];

@@ -1,25 +1,15 @@
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "comm/launcher.h"
 #include "comm/mpi_session.h"
 #include "preflight/table.h"
 #include "train/open_ranks.h"
 
 namespace mosaic {
-
-/// Who has started this process, as one of how many.
-struct Launcher {
-  std::string name;  // "mpirun", "srun"
-  int ranks = 0;
-};
-
-/// As the environment says; none: started by hand.
-/// @param variable  nullptr for one that is not set: std::getenv
-std::optional<Launcher> launcher(const std::function<const char*(const char*)>& variable);
 
 /// Ranks and nodes: as many ranks as were started, equally many on each node.
 /// @param host_of_rank  in the order of the ranks

@@ -20,9 +20,10 @@ void append_hex32(std::string& text, std::uint32_t number) {
 
 }  // namespace
 
-Fingerprint::Fingerprint(const std::vector<std::string>& class_names) {
+Fingerprint::Fingerprint(const std::vector<std::string>& class_names, std::uint32_t max_side) {
   pending_ = str("mosaic_resnet data set 1\nclasses ", class_names.size(), "\n");
   for (const std::string& name : class_names) pending_ += str(name.size(), " ", name, "\n");
+  if (max_side > 0) pending_ += str("max_side ", max_side, "\n");
 }
 
 void Fingerprint::add(std::int32_t label, StoredKind kind, std::uint32_t width, std::uint32_t height,

@@ -22,11 +22,12 @@ void overwrite_text(const H5File& file, const char* name, const std::string& tex
   check_hdf5(H5Awrite(attribute.get(), type.get(), text.data()), path, "write");
 }
 
-void write_ending(const std::string& path, std::uint32_t shards, std::uint64_t samples_total,
+void write_ending(const std::string& path, std::uint32_t shard, std::uint32_t shards, std::uint64_t samples_total,
                   const std::string& fingerprint) {
   {
     const Hdf5Session session;
     const H5File file = open_shard_file(path, H5F_ACC_RDWR);
+    overwrite_number(file, "shard", shard, path);
     overwrite_number(file, "shards", shards, path);
     overwrite_number(file, "samples_total", samples_total, path);
     overwrite_text(file, "fingerprint", fingerprint, path);
@@ -35,12 +36,13 @@ void write_ending(const std::string& path, std::uint32_t shards, std::uint64_t s
   sync(open_to_read(path), path);
 }
 
-void check_belongs(const ShardTables& part, const std::string& split, std::size_t shard,
-                   const std::vector<std::string>& class_names, const std::string& path) {
-  if (part.split != split || part.shard != shard)
-    throw Error(str(path, ": got shard ", part.shard, " of split '", part.split, "', expected shard ", shard, " of '",
-                    split, "'"));
+void check_belongs(const ShardTables& part, const std::string& split, const std::vector<std::string>& class_names,
+                   std::uint32_t max_side, const std::string& path) {
+  if (part.split != split)
+    throw Error(str(path, ": got a shard of split '", part.split, "', expected one of '", split, "'"));
   if (part.class_names != class_names) throw Error(str(path, ": class_names: not those of the first part"));
+  if (part.max_side != max_side)
+    throw Error(str(path, ": max_side: got ", part.max_side, ", expected ", max_side, " as in the first part"));
 }
 
 }  // namespace
@@ -54,22 +56,25 @@ std::string finish_shards(const std::vector<std::string>& parts, const std::stri
   }
 
   std::vector<std::string> class_names;
+  std::uint32_t max_side = 0;
   std::unique_ptr<Fingerprint> fingerprint;
   std::uint64_t samples = 0;
   for (std::size_t i = 0; i < paths.size(); ++i) {
     const ShardTables part = read_shard_tables(paths[i]);
     if (i == 0) {
       class_names = part.class_names;
-      fingerprint = std::make_unique<Fingerprint>(class_names);
+      max_side = part.max_side;
+      fingerprint = std::make_unique<Fingerprint>(class_names, max_side);
     }
-    check_belongs(part, split, i, class_names, paths[i]);
+    check_belongs(part, split, class_names, max_side, paths[i]);
     add_to_fingerprint(*fingerprint, part);
     samples += part.size();
   }
   const std::string digits =
       fingerprint ? fingerprint->hex() : throw Error(str(folder, ": ", split, ": nothing to finish"));
 
-  for (const auto& path : paths) write_ending(path, static_cast<std::uint32_t>(parts.size()), samples, digits);
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    write_ending(paths[i], static_cast<std::uint32_t>(i), static_cast<std::uint32_t>(parts.size()), samples, digits);
   for (std::size_t i = 0; i < paths.size(); ++i)
     if (paths[i] != names[i] && std::rename(paths[i].c_str(), names[i].c_str()) != 0)
       throw_system_error(paths[i], "rename it to " + names[i]);

@@ -16,6 +16,11 @@ inline constexpr std::uint32_t kShardFormatVersion = 1;
 inline constexpr std::uint64_t kImageAlignment = 64;
 inline constexpr std::uint64_t kPoolAlignment = 4096;
 
+/// What `bytes` take in the pool.
+constexpr std::uint64_t in_pool(std::uint64_t bytes) {
+  return (bytes + kImageAlignment - 1) / kImageAlignment * kImageAlignment;
+}
+
 /// "train-00017.h5"
 std::string shard_file_name(const std::string& split, int shard);
 

@@ -65,6 +65,9 @@ void check_belongs(const Shard& shard, const Shard& first, const std::string& sp
                     ": these files are not of one data set"));
   if (t.class_names != first.tables.class_names)
     throw Error(str(shard.path, ": class_names: not those of ", first.name, ": these files are not of one data set"));
+  if (t.max_side != first.tables.max_side)
+    throw Error(str(shard.path, ": max_side: got ", t.max_side, ", expected ", first.tables.max_side, " as in ",
+                    first.name, ": these files are not of one data set"));
   if (t.fingerprint != first.tables.fingerprint)
     throw Error(str(shard.path, ": fingerprint: got ", t.fingerprint, ", expected ", first.tables.fingerprint,
                     " as in ", first.name, ": these files are not of one data set"));
@@ -95,7 +98,7 @@ std::uint64_t check_together(const std::vector<Shard>& shards, const std::string
   if (samples != head.samples_total)
     throw Error(str(folder, ": ", split, ": got ", samples, " samples in ", shards.size(), " shards, expected ",
                     head.samples_total, ": these files are not of one data set"));
-  Fingerprint computed(head.class_names);
+  Fingerprint computed(head.class_names, head.max_side);
   for (const Shard& shard : shards) add_to_fingerprint(computed, shard.tables);
   if (const auto digits = computed.hex(); digits != head.fingerprint)
     throw Error(str(folder, ": ", split, ": fingerprint: the tables give ", digits, ", expected ", head.fingerprint,
@@ -108,7 +111,7 @@ std::uint64_t check_together(const std::vector<Shard>& shards, const std::string
 constexpr std::size_t kAlignment = 64;
 
 struct Head {
-  std::uint64_t samples = 0, shards = 0, text_bytes = 0;
+  std::uint64_t samples = 0, shards = 0, text_bytes = 0, max_side = 0;
 };
 
 /// Calls visit(column) for all columns, always in the same order.
@@ -161,10 +164,12 @@ std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlig
 std::vector<std::byte> ShardIndex::make(const std::string& folder, const std::string& split) {
   Columns columns;
   std::string text;
+  std::uint32_t max_side = 0;
   {
     const std::vector<Shard> shards = read_shards(folder, split);
     check_together(shards, folder, split);
     for (const Shard& shard : shards) columns.add(shard);
+    max_side = shards.front().tables.max_side;
     text = shards.front().tables.fingerprint + '\0';
     for (const std::string& name : shards.front().tables.class_names) text += name + '\0';
   }
@@ -172,7 +177,7 @@ std::vector<std::byte> ShardIndex::make(const std::string& folder, const std::st
   std::size_t size = aligned(sizeof(Head));
   visit_columns(columns, [&](const auto& column) { size += aligned(column.size() * sizeof(column[0])); });
   std::vector<std::byte> bytes(size + text.size());
-  const Head head{columns.offsets.size(), columns.names_offset.size(), text.size()};
+  const Head head{columns.offsets.size(), columns.names_offset.size(), text.size(), max_side};
   std::memcpy(bytes.data(), &head, sizeof head);
   std::size_t at = aligned(sizeof head);
   visit_columns(columns, [&](const auto& column) {
@@ -187,6 +192,7 @@ ShardIndex::ShardIndex(SharedBytes bytes) : bytes_(std::move(bytes)) {
   const std::byte* data = bytes_.get().data();
   Head head;
   std::memcpy(&head, data, sizeof head);
+  max_side = static_cast<std::uint32_t>(head.max_side);
   std::size_t at = aligned(sizeof head);
   const auto view = [&]<class T>(std::span<const T>& column, std::size_t count) {
     column = {reinterpret_cast<const T*>(data + at), count};

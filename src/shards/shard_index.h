@@ -31,6 +31,7 @@ class ShardIndex {
 
   std::vector<std::string> class_names;
   std::string fingerprint;
+  std::uint32_t max_side = 0;  // see ShardSet
 
   std::size_t samples() const { return offsets.size(); }
   std::size_t shards() const { return names_offset.size(); }

@@ -96,6 +96,14 @@ std::int64_t ShardSet::size() const { return static_cast<std::int64_t>(state_->i
 const std::string& ShardSet::split() const { return state_->split; }
 const std::vector<std::string>& ShardSet::class_names() const { return state_->index.class_names; }
 const std::string& ShardSet::fingerprint() const { return state_->index.fingerprint; }
+int ShardSet::max_side() const { return static_cast<int>(state_->index.max_side); }
+
+void ShardSet::check_for_evaluation() const {
+  if (max_side() > 0)
+    throw Error(str(state_->folder, ": ", split(), ": its images were scaled down to ", max_side(),
+                    " pixels while packing (--max-side): that is for training only, since accuracy on them is not what "
+                    "others measure: pack the images as they are"));
+}
 
 int ShardSet::shard_count() const { return static_cast<int>(state_->files.size()); }
 const std::string& ShardSet::shard_path(int shard) const {

@@ -40,6 +40,11 @@ class ShardSet {
   /// into shards.
   const std::string& fingerprint() const;
 
+  /// 0: the images are as in their files. Else they are not: while packing, the shorter side of larger ones was scaled down to this.
+  int max_side() const;
+  /// @throws Error if they are not: accuracy on them is not what anybody else measures
+  void check_for_evaluation() const;
+
   int shard_count() const;
   const std::string& shard_path(int shard) const;
   std::int64_t shard_size(int shard) const;  // samples in it

@@ -147,6 +147,7 @@ ShardTables read_shard_tables(const std::string& path) {
   t.samples_total = read_number_attribute<std::uint64_t>(file, "samples_total", path);
   t.fingerprint = read_text_attribute(file, "fingerprint", path);
   t.class_names = read_class_names(file, path);
+  if (H5Aexists(file.get(), "max_side") > 0) t.max_side = read_number_attribute<std::uint32_t>(file, "max_side", path);
 
   const H5Dataset pool = open_column(file, "bytes", path);
   const std::uint64_t pool_size = length_of(pool, "bytes", path);

@@ -16,6 +16,7 @@ struct ShardTables {
   std::uint32_t shards = 0;  // 0: packing was not finished
   std::uint64_t samples_total = 0;
   std::string fingerprint;
+  std::uint32_t max_side = 0;  // 0: images are as in their files
   std::vector<std::string> class_names;
 
   std::uint64_t pool_offset = 0;   // of the image bytes, from the start of the file

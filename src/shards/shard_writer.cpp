@@ -124,8 +124,8 @@ void write_pool(const std::string& path, const Pool& pool, std::uint64_t offset)
 
 struct ShardWriter::State {
   std::string split;
-  int shard;
   std::vector<std::string> class_names;
+  std::uint32_t max_side;
   Pool pool = {};
   std::vector<std::uint64_t> offsets = {}, sizes = {};
   std::vector<std::int32_t> labels = {};
@@ -140,11 +140,13 @@ struct ShardWriter::State {
     write_text_attribute(file, "format", kShardFormatName, path);
     write_number_attribute(file, "format_version", kShardFormatVersion, path);
     write_text_attribute(file, "split", split, path);
-    write_number_attribute(file, "shard", static_cast<std::uint32_t>(shard), path);
-    write_number_attribute(file, "shards", std::uint32_t{0}, path);  // these three: see finish_shards
+    write_number_attribute(file, "shard", std::uint32_t{0},
+                           path);  // this and all others without a value: see finish_shards
+    write_number_attribute(file, "shards", std::uint32_t{0}, path);
     write_number_attribute(file, "samples", std::uint64_t{offsets.size()}, path);
     write_number_attribute(file, "samples_total", std::uint64_t{0}, path);
     write_text_attribute(file, "fingerprint", kNoFingerprintYet, path);
+    if (max_side > 0) write_number_attribute(file, "max_side", max_side, path);
     write_column(file, "offsets", offsets, path);
     write_column(file, "sizes", sizes, path);
     write_column(file, "labels", labels, path);
@@ -160,8 +162,8 @@ struct ShardWriter::State {
   }
 };
 
-ShardWriter::ShardWriter(std::string split, int shard, std::vector<std::string> class_names)
-    : state_(new State{.split = std::move(split), .shard = shard, .class_names = std::move(class_names)}) {}
+ShardWriter::ShardWriter(std::string split, std::vector<std::string> class_names, std::uint32_t max_side)
+    : state_(new State{.split = std::move(split), .class_names = std::move(class_names), .max_side = max_side}) {}
 ShardWriter::~ShardWriter() = default;
 
 void ShardWriter::add(const StoredImage& image, std::int32_t label, const std::string& source_name) {

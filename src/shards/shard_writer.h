@@ -13,7 +13,8 @@ namespace mosaic {
 /// renamed. The same calls give the same bytes. Memory: the size of the shard.
 class ShardWriter {
  public:
-  ShardWriter(std::string split, int shard, std::vector<std::string> class_names);
+  /// @param max_side  for a data set that is not what its files were: to it the shorter side of larger images was scaled down
+  ShardWriter(std::string split, std::vector<std::string> class_names, std::uint32_t max_side = 0);
   ~ShardWriter();
 
   /// @param label  below the number of classes
@@ -21,7 +22,8 @@ class ShardWriter {
   std::int64_t size() const;           // images so far
   std::uint64_t stored_bytes() const;  // size of the pool so far
 
-  /// Write everything to `path`. The shard count and fingerprint of the data set are not known yet: see `finish_shards`.
+  /// Write everything to `path`. The shard's number, the shard count and the fingerprint of the data set are not known yet: see
+  /// `finish_shards`.
   /// @throws Error naming the path and the system's reason (no room, no permission); a partial file is removed
   void write(const std::string& path) const;
 
@@ -30,7 +32,7 @@ class ShardWriter {
   std::unique_ptr<State> state_;
 };
 
-/// The last act of packing: write the number of shards, of samples, and the data set's fingerprint into each of `parts`
+/// The last act of packing: write its number, the number of shards, of samples, and the data set's fingerprint into each of `parts`
 /// (files that `ShardWriter::write` has made, in order), then rename them to their final names in `folder`. Can be
 /// repeated after a crash at any point.
 /// @return the fingerprint

@@ -72,6 +72,7 @@ std::unique_ptr<Data> open_data(const Config& config, int ranks, int threads, No
   auto eval = open_split("eval_dataset", config.eval_dataset.path, "val", memory);
   check_split(config, "train_dataset", config.train_dataset.path, *train);
   check_split(config, "eval_dataset", config.eval_dataset.path, *eval);
+  about("eval_dataset", [&] { eval->check_for_evaluation(); });
   if (train->class_names() != eval->class_names())
     throw Error(str("eval_dataset.path: the classes of ", config.eval_dataset.path, " (val) are not those of ",
                     config.train_dataset.path, " (train): expected the same names in the same order"));

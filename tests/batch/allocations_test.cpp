@@ -44,7 +44,7 @@ TEST_CASE("after the first epochs an image costs no allocation, and a batch a fi
   constexpr std::int64_t kImages = 600, kBatch = 50;
   const test::TemporaryFolder folder;
   {
-    ShardWriter writer("train", 0, {"a"});
+    ShardWriter writer("train", {"a"});
     for (std::int64_t i = 0; i < kImages; ++i) {
       KeyedRandom random{static_cast<std::uint64_t>(i)};
       const int width = 20 + static_cast<int>(random.uniform_int(40)),

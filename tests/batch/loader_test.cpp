@@ -19,7 +19,7 @@ class SmallSet {
   explicit SmallSet(std::int64_t broken = -1, std::int64_t broken_too = -1) {
     std::vector<std::string> parts;
     for (int shard = 0; shard < 2; ++shard) {
-      ShardWriter writer("train", shard, {"a", "b", "c", "d"});
+      ShardWriter writer("train", {"a", "b", "c", "d"});
       for (std::int64_t i = shard * 20; i < shard * 20 + 20; ++i) {
         KeyedRandom random{static_cast<std::uint64_t>(i)};
         std::vector<std::byte> pixels(static_cast<std::size_t>((20 + i) * (59 - i) * 3));

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "base/random.h"
 #include "catch.h"
 #include "image/decode.h"
 #include "packed/coefficient_images.h"
@@ -14,18 +15,20 @@
 namespace mosaic {
 namespace {
 
-/// Packed images of 300 x 400 pixels, and one that is stored as pixels.
+/// Eight packed images of 300 x 400 pixels, and one that is stored as pixels.
 class PackedSet {
  public:
   PackedSet() {
-    ShardWriter writer("train", 0, {"a"});
+    ShardWriter writer("train", {"a"});
     for (int i = 0; i < 8; ++i) {
       std::vector<std::byte> record;
       REQUIRE(encode_record(test::coefficient_image(300, 400, test::samplings()[i], i), record) == "");
       writer.add({StoredKind::kPackedJpeg, 300, 400, record}, 0, "x");
     }
-    const std::vector<std::byte> pixels(300, std::byte{7});
-    writer.add({StoredKind::kPixels, 10, 10, pixels}, 0, "y");
+    KeyedRandom random{5};
+    std::vector<std::byte> pixels(300 * 400 * 3);
+    for (std::byte& b : pixels) b = static_cast<std::byte>(random());
+    writer.add({StoredKind::kPixels, 300, 400, pixels}, 0, "y");
     writer.write(folder_ / "part");
     finish_shards({folder_ / "part"}, folder_.path(), "train");
     shards = std::make_shared<const ShardSet>(folder_.path(), "train");
@@ -57,6 +60,21 @@ TEST_CASE("a sample that was read before is read in part, and looks the same", "
     if (epoch == 0) first_epoch = reader.bytes_read();
   }
   CHECK(reader.bytes_read() < 20 * first_epoch * 9 / 10);
+}
+
+TEST_CASE("of an image that is stored as pixels the rows of the crop are read", "[batch]") {
+  const PackedSet set;
+  const View view(TrainDatasetConfig{}, std::nullopt, 3);
+  SampleReader reader(set.shards, view);
+  std::vector<std::byte> buffer;
+  reader.read(8, 0, buffer);
+  std::uint64_t expected = reader.bytes_read();
+  REQUIRE(expected == 300 * 400 * 3);
+  for (std::int64_t epoch = 1; epoch < 20; ++epoch) {
+    reader.read(8, epoch, buffer);
+    expected += 300u * 3 * view.part_looked_at(300, 400, epoch, 8).height;
+    CHECK(reader.bytes_read() == expected);
+  }
 }
 
 TEST_CASE("evaluation and crops from a resized image read all of it", "[batch]") {

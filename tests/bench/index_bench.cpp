@@ -31,7 +31,7 @@ void make(const std::string& folder, std::int64_t samples) {
   for (int i = 0; i < kClasses; ++i) classes.push_back(str("n", 10000000 + i));
   std::vector<std::string> parts;
   for (std::int64_t first = 0; first < samples; first += kPerShard) {
-    ShardWriter writer("train", static_cast<int>(first / kPerShard), classes);
+    ShardWriter writer("train", classes);
     for (std::int64_t i = first; i < std::min(samples, first + kPerShard); ++i) {
       const std::byte pixel[3] = {std::byte(i), std::byte(i >> 8), std::byte(i >> 16)};
       writer.add({StoredKind::kPixels, 1, 1, pixel}, static_cast<std::int32_t>(i % kClasses),

@@ -35,7 +35,7 @@ struct Base {
 
   Base() : folder("/dev/shm/mosaic-shard-fuzz-" + std::to_string(::getpid())) {
     std::filesystem::create_directories(folder);
-    ShardWriter writer("train", 0, {"cat", "dog"});
+    ShardWriter writer("train", {"cat", "dog"});
     for (int i = 0; i < kImages; ++i) {
       std::vector<std::byte> pixels(static_cast<std::size_t>((3 + i) * 2 * 3), static_cast<std::byte>(17 * i + 1));
       writer.add({StoredKind::kPixels, 3 + i, 2, pixels}, i % 2, str("cat/a picture with a name ", i));

@@ -124,6 +124,25 @@ TEST_CASE("vectors interleave as the plain loop does, and write nothing else", "
   }
 }
 
+TEST_CASE("vectors take pixels apart as the plain loop does, and read nothing else", "[packed]") {
+  std::vector<const Kernels*> all = usable_kernels();
+  for (const Kernels* kernels : all) {
+    KeyedRandom random{46};
+    for (int n = 1; n < 300; ++n) {
+      CAPTURE(kernels->name, n);
+      const auto in =
+          samples(static_cast<std::size_t>(n) * 3, random);  // to its end: the address sanitizer sees reads beyond
+      std::array<std::vector<std::uint8_t>, 3> out;
+      for (auto& channel : out) channel.assign(static_cast<std::size_t>(n) + 63 + 10, 77);
+      kernels->deinterleave(in.data(), n, out[0].data(), out[1].data(), out[2].data());
+      for (int c = 0; c < 3; ++c) {
+        for (int i = 0; i < n; ++i) REQUIRE(out[c][i] == in[3 * i + c]);
+        for (int i = n + 63; i < n + 73; ++i) REQUIRE(out[c][i] == 77);
+      }
+    }
+  }
+}
+
 /// Sizes as training has them, and those at the limits of each way to load: enlarged, reduced a little, a lot, to one pixel.
 std::vector<std::pair<int, int>> sizes(KeyedRandom& random) {
   std::vector<std::pair<int, int>> all = {{1, 1},      {1, 300},    {2, 224},  {3, 5},     {17, 16},

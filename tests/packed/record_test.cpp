@@ -165,7 +165,7 @@ TEST_CASE("damaged headers are refused by name", "[packed]") {
     record[at] = static_cast<std::byte>(value);
     return message_of([&] { PackedRecord{record}; });
   };
-  CHECK(refusal(0, 'X') == "packed record: it does not begin with PKC1");
+  CHECK(refusal(0, 'X') == "packed record: it does not begin with PKC2");
   CHECK_THAT(refusal(6, 100), Catch::Matchers::Contains("packed record: "));
   CHECK(refusal(8, 2) == "packed record: 50 x 40 pixels of 2 components, expected at least 1 x 1 of 1 or 3");
   CHECK(refusal(9, 0) == "packed record: sampling factors that no record has");

@@ -1,19 +1,10 @@
 #include "preflight/launch.h"
 
-#include <map>
-
 #include "catch.h"
 
 using namespace mosaic;
 
 namespace {
-
-std::optional<Launcher> launched_with(const std::map<std::string, std::string>& variables) {
-  return launcher([&](const char* name) {
-    const auto found = variables.find(name);
-    return found == variables.end() ? nullptr : found->second.c_str();
-  });
-}
 
 /// `ranks` ranks on `host`, with `threads` threads each, all of which may run on the processors from `first` up to `last`.
 std::vector<RankCores> bound(const std::string& host, int ranks, int threads, int online, int first, int last) {
@@ -23,14 +14,6 @@ std::vector<RankCores> bound(const std::string& host, int ranks, int threads, in
 }
 
 }  // namespace
-
-TEST_CASE("mpirun counts before the Slurm job that it runs in") {
-  CHECK_FALSE(launched_with({}));
-  CHECK(launched_with({{"SLURM_STEP_NUM_TASKS", "16"}})->name == "srun");
-  const auto both = launched_with({{"SLURM_STEP_NUM_TASKS", "2"}, {"OMPI_COMM_WORLD_SIZE", "16"}});
-  CHECK(both->name == "mpirun");
-  CHECK(both->ranks == 16);
-}
 
 TEST_CASE("ranks that do not know of each other are bad, uneven nodes a warning") {
   CHECK(ranks_row({"a", "a", "b", "b"}, Launcher{"srun", 4}).verdict == Verdict::kOk);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "catch.h"
 #include "image/decode.h"
+#include "image/resize.h"
 #include "packed/stored_decoder.h"
 #include "preprocess/image_files.h"
 #include "preprocess/run_preprocess.h"
@@ -99,6 +100,95 @@ TEST_CASE("with --keep-files JPEG files are stored byte for byte", "[preprocess]
   CHECK_THAT(packed.err, Contains("with other options"));
 }
 
+TEST_CASE("the summary as JSON says what the table says", "[preprocess]") {
+  const TemporaryFolder root;
+  write_small_folder(root / "in", 1);
+  copy_corpus_image("cmyk.jpg", root / "in/train/a/cmyk.jpg");
+
+  const auto packed = nlohmann::json::parse(run_preprocess({"pack", root / "in", root / "out", "--json"}).out);
+  const auto known = nlohmann::json::parse(run_preprocess({"info", root / "out", "--json"}).out);
+
+  const auto& train = packed.at("train");
+  CHECK(train.at("images") == 7);
+  CHECK(train.at("packed_jpegs") == 2);
+  CHECK(train.at("samplings") == nlohmann::json{{"4:2:0", 2}});
+  CHECK(train.at("whole_reasons") == nlohmann::json{{"CMYK or YCCK", 1}});
+  CHECK(train.at("bad_files") == 0);
+  std::uint64_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(root / "in/train"))
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  CHECK(train.at("source_bytes") == bytes);
+  CHECK(packed.at("val").at("images") == 6);
+  CHECK(known.at("train").at("fingerprint") == train.at("fingerprint"));
+  CHECK(known.at("train").at("fingerprint") == ShardSet(root / "out", "train").fingerprint());
+  CHECK_FALSE(known.at("train").contains("samplings"));
+}
+
+TEST_CASE("with --raw all images are stored as their pixels", "[preprocess]") {
+  const TemporaryFolder root;
+  write_small_folder(root / "in", 1);
+
+  const Outcome outcome = run_preprocess({"pack", root / "in", root / "out", "--raw"});
+
+  INFO(outcome.err);
+  REQUIRE(outcome.exit_code == 0);
+  CHECK_THAT(outcome.out, Contains("packed JPEG files         0        0\n") && !Contains("scaled down"));
+  const ShardSet train(root / "out", "train");
+  REQUIRE(train.source_name(1) == "a/photo.JPEG");
+  CHECK(train.kind(1) == StoredKind::kPixels);
+  CHECK(pixels_of(train, 1).rgb == corpus_pixels("420.jpg").rgb);
+  CHECK(train.max_side() == 0);
+  CHECK_NOTHROW(train.check_for_evaluation());
+}
+
+TEST_CASE("with --max-side larger images are scaled down as for evaluation, but never those of val", "[preprocess]") {
+  const TemporaryFolder root;
+  write_small_folder(root / "in", 1);
+  const Image photo = corpus_pixels("420.jpg"), large = picture(90, 61, 8);
+  write_picture(root / "in/train/b/large.ppm", 90, 61, 8);
+  write_picture(root / "in/train/b/small.ppm", 90, 18, 9);
+  write_picture(root / "in/val/b/large.ppm", 90, 61, 8);
+
+  const Outcome outcome = run_preprocess({"pack", root / "in", root / "out", "--max-side", "18"});
+
+  INFO(outcome.err);
+  REQUIRE(outcome.exit_code == 0);
+  CHECK_THAT(outcome.out, Contains("shorter side scaled down to"));
+  const auto known = nlohmann::json::parse(run_preprocess({"info", root / "out", "--json"}).out);
+  CHECK(known.at("train").at("scaled_down_to") == 18);
+  CHECK_FALSE(known.at("val").contains("scaled_down_to"));
+  const ShardSet train(root / "out", "train"), val(root / "out", "val");
+  const auto sample_of = [](const ShardSet& shards, const std::string& name) {
+    for (std::int64_t i = 0; i < shards.size(); ++i)
+      if (shards.source_name(i) == name) return i;
+    throw Error(name + " is not there");
+  };
+  const auto is_scaled = [&](const std::string& name, const Image& from) {
+    const Image stored = pixels_of(train, sample_of(train, name));
+    const Size size = resized_to_shorter(from.width, from.height, 18);
+    ResizeScratch scratch;
+    std::vector<std::uint8_t> expected(std::size_t{3} * size.width * size.height);
+    resize_crop(from, {0, 0, from.width, from.height}, size.width, size.height, false, scratch, expected.data());
+    return std::min(stored.width, stored.height) == 18 && stored.rgb == expected;
+  };
+  REQUIRE(std::min(photo.width, photo.height) > 18);
+  CHECK(is_scaled("a/photo.JPEG", photo));
+  CHECK(is_scaled("b/large.ppm", large));
+  CHECK(pixels_of(train, sample_of(train, "b/small.ppm")).rgb == picture(90, 18, 9).rgb);
+  CHECK(train.max_side() == 18);
+  CHECK_THAT(message_of([&] { train.check_for_evaluation(); }),
+             Contains("out: train: its images were scaled down to 18 pixels while packing (--max-side): "));
+
+  CHECK(val.max_side() == 0);
+  CHECK(val.kind(sample_of(val, "a/photo.JPEG")) == StoredKind::kPackedJpeg);
+  CHECK(pixels_of(val, sample_of(val, "b/large.ppm")).rgb == large.rgb);
+  CHECK_NOTHROW(val.check_for_evaluation());
+
+  const Outcome other = run_preprocess({"pack", root / "in", root / "out", "--max-side", "19"});
+  CHECK(other.exit_code == kExitBadInput);
+  CHECK_THAT(other.err, Contains("a finished data set is here already"));
+}
+
 TEST_CASE("JPEG files that cannot be packed are kept whole and counted by reason, also by a run that goes on",
           "[preprocess]") {
   const TemporaryFolder root;
@@ -114,6 +204,7 @@ TEST_CASE("JPEG files that cannot be packed are kept whole and counted by reason
   REQUIRE(outcome.exit_code == 0);
   CHECK_THAT(outcome.out, Contains("packed JPEG files          2\n") && Contains("whole JPEG files           1\n") &&
                               Contains("  CMYK or YCCK             1\n"));
+  CHECK_THAT(outcome.out, Contains("\n  4:2:0                    1\n  grey                     1\nwhole JPEG files"));
   const ShardSet shards(root / "out", "x");
   for (std::int64_t i = 0; i < shards.size(); ++i) {
     const std::string name = shards.source_name(i).substr(2);
@@ -140,8 +231,9 @@ TEST_CASE("the same files give the same bytes for any number of threads and at a
 
 TEST_CASE("shards hold as many images as fit, and at least one", "[preprocess]") {
   const TemporaryFolder root;
-  for (int i = 0; i < 5; ++i) write_picture(str(root / "in/x/c/", i, ".ppm"), 10, 10, i);  // 300 bytes, 320 in the pool
-  write_picture(root / "in/x/c/2.5.ppm", 40, 40, 9);                                       // 4,800 bytes
+  for (int i = 0; i < 5; ++i)
+    write_picture(str(root / "in/x/c/", i, ".ppm"), 10, 10, i);  // 300 bytes, 320 in the pool; files 13 larger
+  write_picture(root / "in/x/c/2.5.ppm", 40, 40, 9);             // 4,800 bytes
   const auto sizes = [&](const char* shard_size) {
     fs::remove_all(root / "out");
     REQUIRE(run_preprocess({"pack", root / "in", root / "out", "--split", "x", "--shard-size", shard_size}).exit_code ==
@@ -152,8 +244,8 @@ TEST_CASE("shards hold as many images as fit, and at least one", "[preprocess]")
     return counts;
   };
   CHECK(sizes("1") == std::vector<std::int64_t>{1, 1, 1, 1, 1, 1});
-  CHECK(sizes("620") == std::vector<std::int64_t>{2, 1, 2, 1});  // 320 + 300, then the large one between
-  CHECK(sizes("619") == std::vector<std::int64_t>{1, 1, 1, 1, 1, 1});
+  CHECK(sizes("633") == std::vector<std::int64_t>{2, 1, 2, 1});  // 320 + 313, then the large one between
+  CHECK(sizes("632") == std::vector<std::int64_t>{1, 1, 1, 1, 1, 1});
   CHECK(sizes("1GiB") == std::vector<std::int64_t>{6});
 }
 
@@ -261,7 +353,7 @@ TEST_CASE("a disk that fills up while packing is named, and no partial file stay
   CHECK(outcome.exit_code == kExitBadInput);
   CHECK_THAT(outcome.err, Contains(".partial: cannot write: No space left on device"));
   CHECK(splits_in(disk.path() + "/out").empty());
-  CHECK(fs::exists(disk.path() + "/out/x-00000.h5.part"));  // complete: used when there is room
+  CHECK(fs::exists(disk.path() + "/out/x.00000-0.part"));  // complete: used when there is room
   for (const auto& entry : fs::directory_iterator(disk.path() + "/out")) CHECK(entry.path().extension() != ".partial");
 }
 

@@ -10,6 +10,8 @@
 namespace mosaic::test {
 namespace {
 
+using Catch::Matchers::Contains;
+
 Command parsed(std::vector<const char*> words) {
   words.insert(words.begin(), "preprocess");
   auto command = parse_command_line(static_cast<int>(words.size()), words.data());
@@ -46,6 +48,22 @@ TEST_CASE("sizes are read with and without units", "[preprocess]") {
           str("--shard-size: got '", wrong, "', expected a number of bytes like 512MiB or 1GiB"));
 }
 
+TEST_CASE("the ways to store images exclude each other, and scaling down is not for val", "[preprocess]") {
+  const auto storage = [](std::vector<const char*> more) {
+    more.insert(more.begin(), {"pack", "in", "out"});
+    return std::get<PackOptions>(parsed(more)).storage;
+  };
+  CHECK(storage({}).jpeg == Storage::Jpeg::kPacked);
+  CHECK(storage({"--raw"}).jpeg == Storage::Jpeg::kPixels);
+  CHECK(storage({"--keep-files"}).jpeg == Storage::Jpeg::kFile);
+  CHECK(storage({"--max-side", "256", "--split", "train"}).max_side == 256);
+  CHECK_THAT(refusal({"pack", "in", "out", "--raw", "--keep-files"}), Contains("--keep-files excludes --raw"));
+  CHECK_THAT(refusal({"pack", "in", "out", "--max-side", "9", "--raw"}), Contains("--raw excludes --max-side"));
+  CHECK(refusal({"pack", "in", "out", "--max-side", "0"}) == "--max-side: got 0, expected 1 to 65535");
+  CHECK(refusal({"pack", "in", "out", "--max-side", "256", "--split", "val"}) ==
+        "--max-side: scales images down, so it is not for --split val: accuracy is measured on the images as they are");
+}
+
 TEST_CASE("the command line of pack is read, several splits too", "[preprocess]") {
   const auto pack = std::get<PackOptions>(parsed({"pack", "in", "out", "--split", "a", "b", "--skip-bad", "7",
                                                   "--shard-size", "2MiB", "--threads", "3", "--overwrite"}));
@@ -80,7 +98,6 @@ TEST_CASE("the command lines of the other commands are read", "[preprocess]") {
 }
 
 TEST_CASE("a wrong command line is refused with what was expected", "[preprocess]") {
-  using Catch::Matchers::Contains;
   CHECK_THAT(refusal({}), Contains("command line: A subcommand is required"));
   CHECK_THAT(refusal({"pack", "in"}), Contains("command line: OUT is required"));
   CHECK_THAT(refusal({"pack", "in", "out", "--thread", "2"}), Contains("command line: "));

@@ -29,7 +29,7 @@ std::vector<std::string> write_parts(const std::string& folder, const std::strin
                                      const std::vector<std::string>& class_names) {
   std::vector<std::string> parts;
   for (std::size_t begin = 0; begin < samples.size(); begin += per_shard) {
-    ShardWriter writer(split, static_cast<int>(parts.size()), class_names);
+    ShardWriter writer(split, class_names);
     for (std::size_t i = begin; i < std::min(samples.size(), begin + per_shard); ++i)
       writer.add(samples[i].stored(), samples[i].label, samples[i].name);
     parts.push_back(str(folder, "/", split, ".", parts.size(), ".part"));

@@ -36,6 +36,17 @@ class ScriptsTest(SlurmTest):
         self.assert_ended(number, "COMPLETED")
         self.assertIn("34 images read and decoded, all good", self.output(number))
 
+    def test_two_nodes_pack_what_one_packs(self):
+        source, folders = self.shards.parent / "images", {"one": (), "two": SIZE}
+        for name, size in folders.items():
+            number = self.submit("preprocess.sbatch", "pack", source, self.folder / name, "--shard-size", "20KB", size=size)
+            self.assert_ended(number, "COMPLETED")
+            self.assertEqual(self.output(number).count("fingerprint of train: "), 1)
+            self.assertEqual("packing by 2 processes" in self.output(number), name == "two")
+        one, two = ({path.name: path.read_bytes() for path in (self.folder / name).glob("*.h5")} for name in folders)
+        self.assertGreater(len(one), 4)
+        self.assertEqual(two, one)
+
     def test_packing_that_is_stopped_is_requeued(self):
         # That `preprocess` then goes on where it was, its own tests show: here the first start takes for ever.
         started = self.folder / "started"

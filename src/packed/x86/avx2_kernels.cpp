@@ -17,6 +17,7 @@ const Kernels* avx2_kernels() {
       .across = avx2::across,
       .down = avx2::down,
       .interleave = avx2::interleave,
+      .deinterleave = avx2::deinterleave,
   };
   const bool can = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
                    __builtin_cpu_supports("popcnt");

@@ -90,6 +90,23 @@ consteval InterleaveOrder make_interleave_order() {
 }
 constexpr InterleaveOrder kInterleaveOrder = make_interleave_order();
 
+/// Which byte of each third of 16 pixels goes to place i of a channel; 0x80: none of it.
+struct DeinterleaveOrder {
+  alignas(16) std::uint8_t from[3][3][16];  // [channel][third]
+};
+
+consteval DeinterleaveOrder make_deinterleave_order() {
+  DeinterleaveOrder order{};
+  for (int channel = 0; channel < 3; ++channel)
+    for (int third = 0; third < 3; ++third)
+      for (int i = 0; i < 16; ++i) {
+        const int byte = 3 * i + channel - 16 * third;
+        order.from[channel][third][i] = static_cast<std::uint8_t>(byte >= 0 && byte < 16 ? byte : 0x80);
+      }
+  return order;
+}
+constexpr DeinterleaveOrder kDeinterleaveOrder = make_deinterleave_order();
+
 }  // namespace
 
 void across(const std::uint8_t* const rows[4], const AcrossPlan& plan, std::uint8_t* out) {
@@ -145,6 +162,27 @@ void interleave(const std::uint8_t* r, const std::uint8_t* g, const std::uint8_t
       _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 16 * third), v);
     }
     if (to == last) std::memcpy(out, last, static_cast<std::size_t>(n - x) * 3);
+  }
+}
+
+void deinterleave(const std::uint8_t* in, int n, std::uint8_t* r, std::uint8_t* g, std::uint8_t* b) {
+  std::uint8_t* const channels[3] = {r, g, b};
+  for (int x = 0; x < n; x += 16, in += 48) {
+    alignas(16) std::uint8_t last[48];
+    const std::uint8_t* from = in;
+    if (n - x < 16) {
+      std::memcpy(last, in, static_cast<std::size_t>(n - x) * 3);
+      from = last;
+    }
+    __m128i third[3];
+    for (int t = 0; t < 3; ++t) third[t] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 16 * t));
+    for (int c = 0; c < 3; ++c) {
+      const auto* order = reinterpret_cast<const __m128i*>(kDeinterleaveOrder.from[c]);
+      const __m128i v =
+          _mm_or_si128(_mm_or_si128(_mm_shuffle_epi8(third[0], order[0]), _mm_shuffle_epi8(third[1], order[1])),
+                       _mm_shuffle_epi8(third[2], order[2]));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(channels[c] + x), v);
+    }
   }
 }
 

@@ -17,6 +17,7 @@ const Kernels* avx512_kernels() {
       .across = avx512::across,
       .down = avx512::down,
       .interleave = avx512::interleave,
+      .deinterleave = avx512::deinterleave,
   };
   const bool can =
       __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt") &&

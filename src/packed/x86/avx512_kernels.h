@@ -19,6 +19,7 @@ void across(const std::uint8_t* const rows[4], const AcrossPlan& plan, std::uint
 void down(const RowGroups& rows, const DownPlan& plan, int y, int width, std::uint8_t* out);
 void interleave(const std::uint8_t* r, const std::uint8_t* g, const std::uint8_t* b, int n, bool flip,
                 std::uint8_t* out);
+void deinterleave(const std::uint8_t* in, int n, std::uint8_t* r, std::uint8_t* g, std::uint8_t* b);
 
 }  // namespace avx512
 

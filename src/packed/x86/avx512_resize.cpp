@@ -171,6 +171,24 @@ consteval InterleaveOrder make_interleave_order() {
 }
 constexpr InterleaveOrder kInterleaveOrder = make_interleave_order();
 
+/// Which of the 192 bytes of 64 pixels goes to place i of a channel, and which of those are among the last 64.
+struct DeinterleaveOrder {
+  alignas(64) std::uint8_t from[3][64];
+  std::uint64_t in_last[3];
+};
+
+consteval DeinterleaveOrder make_deinterleave_order() {
+  DeinterleaveOrder order{};
+  for (int channel = 0; channel < 3; ++channel)
+    for (int i = 0; i < 64; ++i) {
+      const int byte = 3 * i + channel;
+      order.from[channel][i] = static_cast<std::uint8_t>(byte);
+      if (byte >= 128) order.in_last[channel] |= std::uint64_t{1} << i;
+    }
+  return order;
+}
+constexpr DeinterleaveOrder kDeinterleaveOrder = make_deinterleave_order();
+
 }  // namespace
 
 void across(const std::uint8_t* const rows[4], const AcrossPlan& plan, std::uint8_t* out) {
@@ -204,6 +222,24 @@ void interleave(const std::uint8_t* r, const std::uint8_t* g, const std::uint8_t
       v = _mm512_mask_permutexvar_epi8(v, kInterleaveOrder.green[third], order, green);
       v = _mm512_mask_permutexvar_epi8(v, kInterleaveOrder.blue[third], order, blue);
       _mm512_mask_storeu_epi8(out + kVectorBytes * third, left >= 64 ? ~0ull : (1ull << left) - 1, v);
+    }
+  }
+}
+
+void deinterleave(const std::uint8_t* in, int n, std::uint8_t* r, std::uint8_t* g, std::uint8_t* b) {
+  std::uint8_t* const channels[3] = {r, g, b};
+  for (int x = 0; x < n; x += 64, in += 192) {
+    __m512i third[3];
+    for (int t = 0; t < 3; ++t) {
+      const int left = 3 * (n - x) - kVectorBytes * t;
+      const __mmask64 mask = left >= 64 ? ~0ull : left > 0 ? (1ull << left) - 1 : 0;
+      third[t] = _mm512_maskz_loadu_epi8(mask, in + kVectorBytes * t);
+    }
+    for (int c = 0; c < 3; ++c) {
+      const __m512i order = _mm512_load_si512(kDeinterleaveOrder.from[c]);
+      const __m512i v = _mm512_permutex2var_epi8(third[0], order, third[1]);
+      _mm512_storeu_si512(channels[c] + x,
+                          _mm512_mask_permutexvar_epi8(v, kDeinterleaveOrder.in_last[c], order, third[2]));
     }
   }
 }
