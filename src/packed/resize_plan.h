@@ -19,15 +19,38 @@ struct SourceRange {
   int begin = 0, end = 0;
 };
 
-/// Pillow's weights (image/resize.h) in the tables of one set of kernels. Samples are counted from `source().begin`.
+/// Pillow's filter (image/resize.h) without the weights of zero at both ends of each output's, in memory that is used again.
+class ResizeTaps {
+ public:
+  void set(ResizeAxis axis);
+
+  std::vector<int> first, count;             // of each output; samples are counted from source.begin
+  std::vector<const std::int32_t*> weights;  // `count` of them
+  int most = 0;                              // the largest count
+  SourceRange source;
+
+ private:
+  ResizeFilter filter_;
+};
+
+/// Pillow's weights in the tables of one set of kernels. Samples are counted from `source().begin`.
 class AcrossTables {
  public:
   AcrossTables() = default;
   AcrossTables(ResizeAxis axis, PlanTables tables);
+  AcrossTables(const AcrossTables&) = delete;
+  AcrossTables& operator=(const AcrossTables&) = delete;
+
+  /// Make the tables anew, in the memory that they had. @param taps  anything; overwritten
+  void set(ResizeAxis axis, PlanTables tables, ResizeTaps& taps);
   const AcrossPlan& plan() const { return plan_; }
   SourceRange source() const { return source_; }
 
  private:
+  void set_weights(const ResizeTaps& taps);
+  void set_digits(const ResizeTaps& taps);
+  void set_words(const ResizeTaps& taps);
+
   SourceRange source_;
   AcrossPlan plan_{};
   std::vector<std::int32_t> first_, weights_, quad_first_;
@@ -40,6 +63,11 @@ class DownTables {
  public:
   DownTables() = default;
   DownTables(ResizeAxis axis, PlanTables tables);
+  DownTables(const DownTables&) = delete;
+  DownTables& operator=(const DownTables&) = delete;
+
+  /// As of AcrossTables.
+  void set(ResizeAxis axis, PlanTables tables, ResizeTaps& taps);
   const DownPlan& plan() const { return plan_; }
   SourceRange source() const { return source_; }
 
@@ -63,7 +91,11 @@ class PlanCache {
     const auto hash =
         static_cast<std::uint32_t>(axis.in) * 0x9E3779B1u ^ static_cast<std::uint32_t>(axis.scaled) * 0x85EBCA77u;
     Place& place = places_[hash >> (32 - kPlacesBits)];
-    if (place.axis != axis) place = {axis, Tables(axis, tables_)};
+    if (place.axis != axis) {
+      place.axis = {};  // no table's, should there be no memory for this one
+      place.tables.set(axis, tables_, taps_);
+      place.axis = axis;
+    }
     return place.tables;
   }
 
@@ -75,6 +107,7 @@ class PlanCache {
     Tables tables;
   };
   PlanTables tables_;
+  ResizeTaps taps_;
   std::vector<Place> places_;
 };
 
