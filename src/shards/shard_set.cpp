@@ -178,4 +178,11 @@ void ShardSet::read_ahead(std::int64_t sample) const {
                   static_cast<off_t>(stored_bytes(sample)), POSIX_FADV_WILLNEED);
 }
 
+void ShardSet::drop_from_page_cache() const {
+  for (const auto& file : state_->files) {
+    ::fdatasync(file->get());  // pages that wait to be written are not dropped; a refusal loses nothing
+    ::posix_fadvise(file->get(), 0, 0, POSIX_FADV_DONTNEED);
+  }
+}
+
 }  // namespace mosaic

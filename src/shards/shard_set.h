@@ -71,6 +71,10 @@ class ShardSet {
   /// Ask the system to have the bytes of an image in memory soon. Returns at once where the file system can do that in the background.
   void read_ahead(std::int64_t sample) const;
 
+  /// Ask the system to forget what it has of the shards in memory, so that the next reads come from the disk: for measurements. Pages that
+  /// another process has mapped stay, and a file server may have them still.
+  void drop_from_page_cache() const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;
