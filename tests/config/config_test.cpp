@@ -58,6 +58,7 @@ TEST_CASE("keys that a file leaves out have the defaults of the baseline", "[con
   CHECK(c.train_dataset.crop_scale[0] == 0.08);
   CHECK(c.train_dataset.crop_scale[1] == 1);
   CHECK(c.train_dataset.flip);
+  CHECK(c.train_dataset.shuffle == Shuffle::kGlobal);
   CHECK(c.eval_dataset.path == "/data");
   CHECK(c.eval_dataset.resize_size == 256);
   CHECK(c.eval_dataset.crop_size == 224);
@@ -182,6 +183,9 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "  batch_size: 2048\n"
         "  crop_scale: [0.08, 1]\n"
         "  flip: true\n"
+        "  shuffle: global\n"
+        "  shuffle_block: 64\n"
+        "  shuffle_window: 32768\n"
         "eval_dataset:\n"
         "  is_streaming: false\n"
         "  path: /data\n"
@@ -346,6 +350,13 @@ TEST_CASE("a value of the wrong kind or out of range is refused with line, key, 
   for (const std::string text : {"[0, 1]", "[0.5, 0.4]", "[0.5, 1.01]", "[0.5]", "[0.1, 0.2, 0.3]", "0.5", "[a, 1]"})
     CHECK(error_of_overrides({"train_dataset.crop_scale=" + text}) ==
           "command line: train_dataset.crop_scale: got " + text + ", " + scale);
+
+  CHECK(error_of_overrides({"train_dataset.shuffle=random"}) ==
+        "command line: train_dataset.shuffle: got random, expected one of global, block");
+  CHECK(error_of_overrides({"train_dataset.shuffle_block=0"}) ==
+        "command line: train_dataset.shuffle_block: got 0, expected a number of images, 1 or more");
+  CHECK(error_of_overrides({"train_dataset.shuffle_block=512", "train_dataset.shuffle_window=511"}) ==
+        "command line: train_dataset.shuffle_window: got 511, expected a number of images, shuffle_block or more");
 }
 
 TEST_CASE("what belongs to a later version is accepted when it is off, and else refused with a sentence", "[config]") {
