@@ -85,6 +85,7 @@ int bench(const BenchOptions& options) {
         str("--kind: none of the ", shards->size(), " images of ", options.out, " (", options.split, ") is stored so"));
   TrainDatasetConfig config;
   config.crop_size = options.side;
+  if (options.half) config.decode = Decode::kHalf;
   const View view(config, std::nullopt, kSeed);
 
   Work first, later;
@@ -101,14 +102,15 @@ int bench(const BenchOptions& options) {
       time_stages(shards, view, first_plan.samples, options.side, std::min(options.seconds, kStageSeconds));
 
   const SplitSummary s = summarize(*shards);
-  std::printf(R"({"side": %d, "threads": %d, "kernels": "%s", "cold": %s, "samples": %lld, "packed": %lld, )"
-              R"("whole": %lld, "pixels": %lld, "stored_bytes": %llu, "first_epoch": %s, "later_epochs": %s, )"
-              R"("stage_microseconds": %s})"
-              "\n",
-              options.side, threads, best_kernels().name, options.cold ? "true" : "false",
-              static_cast<long long>(s.images), static_cast<long long>(s.packed), static_cast<long long>(s.jpegs),
-              static_cast<long long>(s.pixels), static_cast<unsigned long long>(s.bytes), first.json().c_str(),
-              later.json().c_str(), json(stages).c_str());
+  std::printf(
+      R"({"side": %d, "threads": %d, "kernels": "%s", "half": %s, "cold": %s, "samples": %lld, "packed": %lld, )"
+      R"("whole": %lld, "pixels": %lld, "stored_bytes": %llu, "first_epoch": %s, "later_epochs": %s, )"
+      R"("stage_microseconds": %s})"
+      "\n",
+      options.side, threads, best_kernels().name, options.half ? "true" : "false", options.cold ? "true" : "false",
+      static_cast<long long>(s.images), static_cast<long long>(s.packed), static_cast<long long>(s.jpegs),
+      static_cast<long long>(s.pixels), static_cast<unsigned long long>(s.bytes), first.json().c_str(),
+      later.json().c_str(), json(stages).c_str());
   return kExitDone;
 }
 

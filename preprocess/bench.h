@@ -15,6 +15,7 @@ struct BenchOptions {
   int threads = 0;                 // 0: one for each core of the affinity mask
   double seconds = 10;             // to measure for, after the first epoch
   std::optional<StoredKind> kind;  // only images that are stored so
+  bool half = false;               // decode: half
   bool cold = false;               // each epoch begins with nothing of the shards in the system's memory
 };
 

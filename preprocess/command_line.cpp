@@ -125,6 +125,7 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
   bench_command->add_option("--threads", bench.threads, "default: one per usable core")->type_name("N");
   std::string kind;
   bench_command->add_option("--kind", kind, "only images stored as packed, file or pixels")->type_name("KIND");
+  bench_command->add_flag("--half", bench.half, "as with decode: half");
   bench_command->add_flag("--cold", bench.cold, "before each epoch, have the system forget what it read of the shards");
   bench_command->add_option("--seconds", bench.seconds, "to measure for, after the first epoch; default: 10")
       ->type_name("T");

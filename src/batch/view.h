@@ -28,6 +28,7 @@ class View {
   /// The part of a stored image of this size that `render` looks at.
   Box part_looked_at(int width, int height, std::int64_t epoch, std::int64_t sample) const;
 
+  /// With decode: half, crops of at least twice `side` of packed images are approximate.
   /// @param side  of the result in pixels: a smaller one shows the same crop, scaled once, antialiased
   /// @param out   side * side * 3 bytes; overwritten
   void render(const StoredImage& image, std::int64_t epoch, std::int64_t sample, int side, Scratch& scratch,
@@ -35,7 +36,7 @@ class View {
 
  private:
   int resize_size_, crop_size_;
-  bool train_ = false, flip_ = false;
+  bool train_ = false, flip_ = false, half_ = false;
   double scale_low_ = 1, scale_high_ = 1;
   std::optional<RandAugmentConfig> rand_augment_;
   std::uint64_t seed_ = 0;

@@ -139,6 +139,7 @@ void read(Section in, TrainDatasetConfig& c) {
   in.read("crop_scale", c.crop_scale, "two shares of the image's area, [least, most] with 0 < least <= most <= 1",
           [](const double(&scale)[2]) { return 0 < scale[0] && scale[0] <= scale[1] && scale[1] <= 1; });
   in.read("flip", c.flip, "true or false");
+  in.read_choice<Decode>("decode", c.decode, {{"exact", Decode::kExact}, {"half", Decode::kHalf}});
   in.read_choice<Shuffle>("shuffle", c.shuffle, {{"global", Shuffle::kGlobal}, {"block", Shuffle::kBlock}});
   in.read("shuffle_block", c.shuffle_block, "a number of images, 1 or more", is_positive<std::int64_t>);
   in.read("shuffle_window", c.shuffle_window, "a number of images, shuffle_block or more",

@@ -17,6 +17,7 @@ namespace mosaic {
 enum class DeviceChoice { kAuto, kGpu, kCpu };
 enum class LossName { kCrossEntropy, kBinaryCrossEntropy };
 enum class OnNonfinite { kStop, kSkip, kRollback };
+enum class Decode { kExact, kHalf };
 enum class Shuffle { kGlobal, kBlock };
 enum class OnBadSample { kStop, kReplace };
 
@@ -37,6 +38,7 @@ struct DatasetConfig {
 struct TrainDatasetConfig : DatasetConfig {
   double crop_scale[2] = {0.08, 1.0};  // share of the image's area that a random crop takes: least, most; in (0, 1]
   bool flip = true;                    // mirror half of the images
+  Decode decode = Decode::kExact;  // kHalf: large crops of packed images are decoded at half their size, approximately
   Shuffle shuffle = Shuffle::kGlobal;
   // With Shuffle::kBlock, in images:
   std::int64_t shuffle_block = 64;      // that lie side by side in the shards and are read together; >= 1

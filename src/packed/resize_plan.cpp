@@ -47,7 +47,7 @@ void each_weight(const ResizeTaps& taps, Store store) {
 }  // namespace
 
 void ResizeTaps::set(ResizeAxis axis) {
-  make_filter(axis.in, axis.scaled, axis.begin, axis.end, filter_);
+  make_filter(axis.in, axis.scaled, axis.begin, axis.end, filter_, axis.half_first ? 0.5 : 0, axis.half_last ? 0.5 : 0);
   first.clear();
   count.clear();
   weights.clear();

@@ -11,6 +11,7 @@ namespace mosaic {
 /// What is wanted of one direction of a resize: outputs [begin, end) of `in` samples scaled to `scaled`.
 struct ResizeAxis {
   int in = 0, scaled = 0, begin = 0, end = 0;
+  bool half_first = false, half_last = false;  // half of the first, or last, sample does not belong to the picture
   bool operator==(const ResizeAxis&) const = default;
 };
 

@@ -58,6 +58,7 @@ TEST_CASE("keys that a file leaves out have the defaults of the baseline", "[con
   CHECK(c.train_dataset.crop_scale[0] == 0.08);
   CHECK(c.train_dataset.crop_scale[1] == 1);
   CHECK(c.train_dataset.flip);
+  CHECK(c.train_dataset.decode == Decode::kExact);
   CHECK(c.train_dataset.shuffle == Shuffle::kGlobal);
   CHECK(c.eval_dataset.path == "/data");
   CHECK(c.eval_dataset.resize_size == 256);
@@ -183,6 +184,7 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "  batch_size: 2048\n"
         "  crop_scale: [0.08, 1]\n"
         "  flip: true\n"
+        "  decode: exact\n"
         "  shuffle: global\n"
         "  shuffle_block: 64\n"
         "  shuffle_window: 32768\n"
@@ -351,6 +353,8 @@ TEST_CASE("a value of the wrong kind or out of range is refused with line, key, 
     CHECK(error_of_overrides({"train_dataset.crop_scale=" + text}) ==
           "command line: train_dataset.crop_scale: got " + text + ", " + scale);
 
+  CHECK(error_of_overrides({"train_dataset.decode=quarter"}) ==
+        "command line: train_dataset.decode: got quarter, expected one of exact, half");
   CHECK(error_of_overrides({"train_dataset.shuffle=random"}) ==
         "command line: train_dataset.shuffle: got random, expected one of global, block");
   CHECK(error_of_overrides({"train_dataset.shuffle_block=0"}) ==
