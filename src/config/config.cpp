@@ -125,8 +125,9 @@ void read_dataset(Section& in, DatasetConfig& c) {
   if (is_streaming)
     in.refuse("is_streaming", "but streaming is not supported in this version: expected false, and a folder as path");
   read_path(in, "path", c.path, "the folder with the shards of both splits");
-  std::optional<std::string> cache;
-  in.read("local", cache, "null: only streaming has a cache", [](const std::string&) { return false; });
+  read_path(in, "local", c.local, "a folder on a disk of each node, or null");
+  in.read("local_limit", c.local_limit, "a number of bytes > 0 (5e11), or null for what the disk has",
+          is_positive<double>);
   in.read("resize_size", c.resize_size,
           str("a side in pixels, up to ", kLargestSide, ", or -1 to leave images as they are"),
           [](int x) { return x <= kLargestSide; });

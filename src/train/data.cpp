@@ -45,6 +45,13 @@ void check_batch_size(const std::string& key, std::int64_t batch, int ranks) {
                     batch / ranks * ranks, " or ", (batch / ranks + 1) * ranks));
 }
 
+std::unique_ptr<LocalCopies> copies_of(std::shared_ptr<const ShardSet> shards, const DatasetConfig& config) {
+  if (!config.local) return nullptr;
+  LocalCopiesOptions options{.folder = *config.local, .limit = {}};
+  if (config.local_limit) options.limit = static_cast<std::uint64_t>(*config.local_limit);
+  return std::make_unique<LocalCopies>(std::move(shards), std::move(options));
+}
+
 }  // namespace
 
 void check_batch_sizes(const Config& config, int ranks) {
@@ -92,6 +99,8 @@ std::unique_ptr<Data> open_data(const Config& config, int ranks, int threads, No
   auto data = std::unique_ptr<Data>(
       new Data{.train_shards = train,
                .eval_shards = eval,
+               .train_copies = config.is_train ? copies_of(train, config.train_dataset) : nullptr,
+               .eval_copies = copies_of(eval, config.eval_dataset),
                .train_loader = {train, View(config.train_dataset, config.algorithms.randaugment, config.seed), threads,
                                 train_depth},
                .eval_loader = {eval, View(config.eval_dataset), threads, eval_depth}});

@@ -179,6 +179,7 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "  is_streaming: false\n"
         "  path: /data\n"
         "  local: null\n"
+        "  local_limit: null\n"
         "  resize_size: -1\n"
         "  crop_size: 224\n"
         "  batch_size: 2048\n"
@@ -192,6 +193,7 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "  is_streaming: false\n"
         "  path: /data\n"
         "  local: null\n"
+        "  local_limit: null\n"
         "  resize_size: 256\n"
         "  crop_size: 224\n"
         "  batch_size: 2048\n"
@@ -372,8 +374,8 @@ TEST_CASE("what belongs to a later version is accepted when it is off, and else 
       {"eval_dataset: {is_streaming: true}",
        "eval_dataset.is_streaming: got true, but streaming is not supported in this version: expected false, and a "
        "folder as path"},
-      {"eval_dataset: {local: /tmp/cache}",
-       "eval_dataset.local: got /tmp/cache, expected null: only streaming has a cache"},
+      {"eval_dataset: {local_limit: 0}",
+       "eval_dataset.local_limit: got 0, expected a number of bytes > 0 (5e11), or null for what the disk has"},
       {"eval_dataset: {path: s3://my-bucket/my-imagenet}",
        "eval_dataset.path: got s3://my-bucket/my-imagenet, but object stores are not supported in this version: "
        "expected "
