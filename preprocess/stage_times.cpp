@@ -1,9 +1,8 @@
 #include "preprocess/stage_times.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <vector>
 
 #include "base/crc32c.h"

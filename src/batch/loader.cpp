@@ -15,6 +15,7 @@
 #include "batch/batch_job.h"
 #include "batch/sample_filler.h"
 #include "packed/kernel_choice.h"
+#include "packed/resize_plan.h"
 
 namespace mosaic {
 namespace {
@@ -191,6 +192,32 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     });
   }
 };
+
+std::int64_t Loader::batch_bytes(std::int64_t images, int side) {
+  return images * (std::int64_t{3} * side * side + std::int64_t{sizeof(std::int64_t)});
+}
+
+std::int64_t Loader::thread_bytes(const ShardSet& shards, const View& view) {
+  std::int64_t record = 0, width = 0, height = 0, whole_pixels = 0;
+  for (std::int64_t i = 0; i < shards.size(); ++i) {
+    const std::int64_t w = shards.width(i), h = shards.height(i);
+    record = std::max(record, static_cast<std::int64_t>(shards.stored_bytes(i)));
+    width = std::max(width, w);
+    height = std::max(height, h);
+    if (shards.kind(i) != StoredKind::kPackedJpeg || view.looks_at_whole_image())
+      whole_pixels = std::max(whole_pixels, w * h);
+  }
+  const std::int64_t side = view.side();
+  // Buffers grow by doubling. An image that is not decoded row by row: its pixels, those after each direction of scaling, and what a
+  // progressive JPEG file needs. One that is: rows of samples and coefficients, tables of weights.
+  const std::int64_t whole = whole_pixels * 3 * 5;
+  const std::int64_t rows = 400 * (width + 512) + 40 * height + 200 * side;
+  const std::int64_t usual = std::min(std::max(width, height), side * PlanCache<AcrossTables>::kMostScale);
+  const std::int64_t tables =
+      static_cast<std::int64_t>(PlanCache<AcrossTables>::kPlaces) * most_table_bytes(side, usual) +
+      most_table_bytes(side, std::max(width, height));
+  return 2 * record + whole + rows + tables;
+}
 
 Loader::Loader(std::shared_ptr<const ShardSet> shards, View view, int threads, int depth)
     : state_(std::make_shared<State>(std::move(shards), view, threads, depth)) {

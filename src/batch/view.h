@@ -21,6 +21,9 @@ class View {
   /// The full side in pixels: what is given where a batch asks for no other.
   int side() const { return crop_size_; }
 
+  /// Whether every image is decoded whole, for scaling it before the crop is drawn.
+  bool looks_at_whole_image() const { return train_ && resize_size_ > 0; }
+
   /// Buffers of one thread.
   struct Scratch;
   static std::shared_ptr<Scratch> make_scratch();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -80,18 +81,31 @@ class DownTables {
   std::vector<std::int16_t> words_;
 };
 
+/// Bytes that the tables of both directions have at most, for outputs of `side` pixels from up to `in` pixels.
+constexpr std::int64_t most_table_bytes(std::int64_t side, std::int64_t in) {
+  const std::int64_t taps = 2 * ((in + side - 1) / side) + 1,
+                     groups = (taps + 3) / 4 + 1;  // a tap group may be cut at both ends
+  // Of an output: first sample, window, shuffles; first group, groups, rows, begin; 16 bytes for each group of either direction. Twice,
+  // since memory grows to powers of two.
+  return 2 * (side + 16) * (4 + 4 + 9 + 16 + 2 * 16 * groups);
+}
+
 /// Tables for the sizes of late: making them takes a good part of the time of a resize. Memory is bounded: a place for each of
-/// kPlaces sizes, taken over by the next size that belongs there (some 10 MB in all, at 224 pixels).
+/// kPlaces sizes, taken over by the next size that belongs there (some 10 MB in all, at 224 pixels); one for all that shrink more than
+/// kMostScale times, which are rare and large.
 template <class Tables>
 class PlanCache {
  public:
-  explicit PlanCache(PlanTables tables) : tables_(tables), places_(kPlaces) {}
+  explicit PlanCache(PlanTables tables) : tables_(tables), places_(kPlaces + 1) {}
+
+  static constexpr int kMostScale = 8;
+  static constexpr std::size_t kPlaces = 512;
 
   /// Valid until the next call.
   const Tables& get(ResizeAxis axis) {
     const auto hash =
         static_cast<std::uint32_t>(axis.in) * 0x9E3779B1u ^ static_cast<std::uint32_t>(axis.scaled) * 0x85EBCA77u;
-    Place& place = places_[hash >> (32 - kPlacesBits)];
+    Place& place = axis.in > kMostScale * axis.scaled ? places_.back() : places_[hash >> (32 - kPlacesBits)];
     if (place.axis != axis) {
       place.axis = {};  // no table's, should there be no memory for this one
       place.tables.set(axis, tables_, taps_);
@@ -101,8 +115,7 @@ class PlanCache {
   }
 
  private:
-  static constexpr int kPlacesBits = 9;
-  static constexpr std::size_t kPlaces = std::size_t{1} << kPlacesBits;
+  static constexpr int kPlacesBits = std::countr_zero(kPlaces);
   struct Place {
     ResizeAxis axis;
     Tables tables;

@@ -1,6 +1,8 @@
 // Not under the sanitizers, which have an operator new of their own.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
+#include <malloc.h>
+
 #include <atomic>
 #include <cstdlib>
 #include <new>
@@ -14,30 +16,39 @@
 #include "support.h"
 
 namespace {
-std::atomic<std::int64_t> allocations{0};
+std::atomic<std::int64_t> allocations{0}, live_bytes{0};
+
+void* counted(void* memory) {
+  if (memory) live_bytes += static_cast<std::int64_t>(::malloc_usable_size(memory));
+  return memory;
 }
+void release(void* memory) {
+  live_bytes -= static_cast<std::int64_t>(::malloc_usable_size(memory));
+  std::free(memory);
+}
+}  // namespace
 
 // All of this program's, from any thread. The compiler does not see that these belong together.
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 void* operator new(std::size_t size) {
   ++allocations;
-  if (void* memory = std::malloc(size ? size : 1)) return memory;
+  if (void* memory = counted(std::malloc(size ? size : 1))) return memory;
   throw std::bad_alloc();
 }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++allocations;
-  return std::malloc(size ? size : 1);
+  return counted(std::malloc(size ? size : 1));
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
   ++allocations;
   const auto unit = static_cast<std::size_t>(alignment);
-  if (void* memory = std::aligned_alloc(unit, (size + unit - 1) / unit * unit)) return memory;
+  if (void* memory = counted(std::aligned_alloc(unit, (size + unit - 1) / unit * unit))) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { release(memory); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
 
 namespace mosaic {
 namespace {
@@ -74,13 +85,16 @@ class ManySizes {
   test::TemporaryFolder folder_;
 };
 
-TEST_CASE("after the first epochs an image costs no allocation, and a batch a fixed few", "[batch]") {
+TEST_CASE("after the first epochs an image costs no allocation, a batch a fixed few; memory is within what is stated",
+          "[batch]") {
   constexpr std::int64_t kBatch = 50, kImages = ManySizes::kImages;
   const StoredKind kind = GENERATE(StoredKind::kPixels, StoredKind::kPackedJpeg);
   const ManySizes set(kind);
   TrainDatasetConfig config;
   config.crop_size = 16;
-  Loader loader(set.shards, View(config, std::nullopt, 17), 2);
+  const View view(config, std::nullopt, 17);
+  const std::int64_t before_loader = live_bytes;
+  Loader loader(set.shards, view, 2);
   const auto epoch = [&](std::int64_t number) {
     BatchPlan plan = train_plan(kImages, kBatch, 0, 1, number, 0);
     const std::int64_t before = allocations;
@@ -90,9 +104,15 @@ TEST_CASE("after the first epochs an image costs no allocation, and a batch a fi
     return allocations - before;
   };
   for (int warm_up = 0; warm_up < 20; ++warm_up) epoch(warm_up);
-  const std::int64_t counted = epoch(20);
-  INFO(counted << " allocations for " << kImages << " images");
-  CHECK(counted <= 8 * kImages / kBatch);
+  const std::int64_t made = epoch(20);
+  INFO(made << " allocations for " << kImages << " images");
+  CHECK(made <= 8 * kImages / kBatch);
+
+  const std::int64_t batches = (Loader::kUsualDepth + Loader::kSlabsInUse) * Loader::batch_bytes(kBatch, 16),
+                     threads = 2 * Loader::thread_bytes(*set.shards, view), used = live_bytes - before_loader;
+  INFO("used " << used << ", stated " << batches << " for batches and " << threads << " for threads");
+  CHECK(used >= batches);
+  CHECK(used <= batches + threads);
 }
 
 }  // namespace

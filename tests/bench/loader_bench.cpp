@@ -5,7 +5,7 @@
 /// One line of JSON. `images_per_second` and `images_per_cpu_second` are medians over spans of 2 * window batches within epochs,
 /// `boundary_...` those of the spans with the end of an epoch in their middle; `boundary_dip` is what is lost there, as a share.
 /// `waited_seconds` is what the consumer waited after the first batch. `memory_bytes` is the process's own memory (no files) at the end
-/// of each epoch, beyond what it had before the loader was made.
+/// of each epoch, beyond what it had before the loader was made; `stated_bytes` what the loader says that it has at most.
 #include <time.h>
 
 #include <CLI/CLI.hpp>
@@ -102,6 +102,7 @@ class Rates {
 struct Run {
   std::vector<Moment> batches;  // of all epochs
   std::vector<std::int64_t> memory;
+  std::int64_t stated = 0;
   double first_batch_seconds = 0, waited = 0;
   std::int64_t batches_per_epoch = 0;
 };
@@ -117,7 +118,10 @@ Run run_epochs(const Options& o, const std::shared_ptr<const ShardSet>& shards) 
   const double begin = seconds_of(CLOCK_MONOTONIC);
   TrainDatasetConfig config;
   config.crop_size = o.side;
-  Loader loader(shards, View(config, std::nullopt, kSeed), o.threads);
+  const View view(config, std::nullopt, kSeed);
+  Loader loader(shards, view, o.threads);
+  run.stated = (Loader::kUsualDepth + Loader::kSlabsInUse) * Loader::batch_bytes(o.batch, o.side) +
+               o.threads * Loader::thread_bytes(*shards, view);
   double waited_for_first = 0;
   for (std::int64_t epoch = 0; epoch < o.epochs; ++epoch) {
     Loader::MakePlan following;
@@ -164,12 +168,12 @@ int bench(const Options& o) {
   std::printf(R"({"samples": %lld, "side": %d, "threads": %d, "batch": %lld, "epochs": %lld, "kernels": "%s", )"
               R"("images_per_second": %.1f, "images_per_cpu_second": %.1f, "boundary_images_per_second": %.1f, )"
               R"("boundary_images_per_cpu_second": %.1f, "boundary_dip": %.4f, "first_batch_seconds": %.4f, )"
-              R"("waited_seconds": %.4f, "memory_bytes": [%s]})"
+              R"("waited_seconds": %.4f, "memory_bytes": [%s], "stated_bytes": %lld})"
               "\n",
               static_cast<long long>(shards->size()), o.side, o.threads, static_cast<long long>(o.batch),
               static_cast<long long>(o.epochs), best_kernels().name, rate, steady.per_processor_second(), at_boundary,
               boundary.per_processor_second(), rate > 0 ? 1 - at_boundary / rate : 0, run.first_batch_seconds,
-              run.waited, memory.c_str());
+              run.waited, memory.c_str(), static_cast<long long>(run.stated));
   return kExitDone;
 }
 
