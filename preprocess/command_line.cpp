@@ -36,6 +36,13 @@ Box parse_crop(const std::string& text) {
   return {numbers[0], numbers[1], numbers[2], numbers[3]};
 }
 
+StoredKind parse_kind(const std::string& text) {
+  if (text == "packed") return StoredKind::kPackedJpeg;
+  if (text == "file") return StoredKind::kJpegFile;
+  if (text == "pixels") return StoredKind::kPixels;
+  throw Error(str("--kind: got '", text, "', expected packed, file or pixels"));
+}
+
 template <class T>
 void check_range(const char* option, T value, T low, T high) {
   if (value < low || value > high) throw Error(str(option, ": got ", value, ", expected ", low, " to ", high));
@@ -137,6 +144,10 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
   bench_command->add_option("--split", bench.split, "default: train")->type_name("NAME");
   bench_command->add_option("--side", bench.side, "of the crops in pixels; default: 224")->type_name("SIDE");
   bench_command->add_option("--threads", bench.threads, "default: one per usable core")->type_name("N");
+  std::string kind;
+  bench_command->add_option("--kind", kind, "only images stored as packed, file or pixels")->type_name("KIND");
+  bench_command->add_flag("--half", bench.half, "as with decode: half");
+  bench_command->add_flag("--cold", bench.cold, "before each epoch, have the system forget what it read of the shards");
   bench_command->add_option("--seconds", bench.seconds, "to measure for, after the first epoch; default: 10")
       ->type_name("T");
 
@@ -170,6 +181,7 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
     if (bench_command->count("--threads") > 0) check_range("--threads", bench.threads, 1, kMostThreads);
     check_range("--side", bench.side, 1, kMostSide);
     check_range("--seconds", bench.seconds, 0.0, 1e6);
+    if (bench_command->count("--kind") > 0) bench.kind = parse_kind(kind);
     return bench;
   }
   if (!crop.empty()) show.crop = parse_crop(crop);

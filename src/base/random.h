@@ -59,6 +59,7 @@ enum RandomUse : std::uint64_t {
   kColOut = 3,
   kStochasticDepth = 4,
   kRandAugment = 5,
+  kBlockShuffle = 6,
 };
 
 /// Where in a run a draw for a whole batch is made: each rank, micro-batch and pass over a batch (a step may make two) has

@@ -19,13 +19,19 @@ class Loader {
   static constexpr int kUsualDepth = 3;
   static constexpr int kSlabsInUse = 2;  // the caller's batch, and the one before it while it asks for the next
 
-  /// Its memory: depth + kSlabsInUse batches, made by the first `start`, and per thread what the largest image needs.
+  /// Its memory: depth + kSlabsInUse batches of `batch_bytes`, made by the first `start`, and `thread_bytes` for each thread.
   /// @param threads  at least 1
   /// @param depth    batches ready or in work at any time, beside the one in use; at least 1
   Loader(std::shared_ptr<const ShardSet> shards, View view, int threads, int depth = kUsualDepth);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
+
+  /// Bytes that `images` pixels of side x side and their labels have.
+  static std::int64_t batch_bytes(std::int64_t images, int side);
+
+  /// Bytes that one thread has at most for what it reads and decodes, beside the batches: decided by the largest image of the shards.
+  static std::int64_t thread_bytes(const ShardSet& shards, const View& view);
 
   /// From now on an image that cannot be read or decoded is replaced by the next one in the shards that can: a function of the sample
   /// alone, so that any rank would take the same. Call before the first `start`.

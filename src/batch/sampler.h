@@ -13,6 +13,22 @@ namespace mosaic {
 /// independent of the configured seed.
 std::vector<std::int64_t> shuffled(std::int64_t samples, std::int64_t epoch);
 
+/// An order that a disk without fast random access can keep up with: samples that lie side by side are read together.
+struct BlockShuffle {
+  std::int64_t block = 1;   // images side by side in the shards; >= 1
+  std::int64_t window = 1;  // images among which the order is random; >= block
+};
+
+/// The order of all samples in one epoch: the set is cut into blocks, from another place on in each epoch; the blocks are put in a random
+/// order; so are the samples in each stretch of `window` of them. The same on all ranks.
+/// A sample's place in the epoch is as random as that of `shuffled`, but for the samples of its block, which stand in its window or the next:
+/// a window shows samples of window / block blocks only. Where the samples are sorted by class, a window so has few classes, and a batch no
+/// more; README.md, "Disks that hate random reads", has numbers.
+/// Source: Nguyen et al., Why Globally Re-shuffle? Revisiting Data Shuffling in Large Scale Deep Learning, IPDPS 2022, arXiv:2110.00511,
+/// has what is lost by partial shuffles. The scheme of random blocks and a window: MosaicML Streaming's py1br.
+std::vector<std::int64_t> block_shuffled(std::int64_t samples, const BlockShuffle& shape, std::uint64_t seed,
+                                         std::int64_t epoch);
+
 /// One training epoch, as the ranks share it.
 struct TrainEpoch {
   std::int64_t samples = 0;       // in the data set

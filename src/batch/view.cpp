@@ -21,6 +21,7 @@ View::View(const TrainDatasetConfig& config, const std::optional<RandAugmentConf
       crop_size_(config.crop_size),
       train_(true),
       flip_(config.flip),
+      half_(config.decode == Decode::kHalf),
       scale_low_(config.crop_scale[0]),
       scale_high_(config.crop_scale[1]),
       rand_augment_(rand_augment),
@@ -48,7 +49,11 @@ void View::render(const StoredImage& stored, std::int64_t epoch, std::int64_t sa
   };
   if (resize_size_ <= 0) {
     const Box box = draw_crop(stored.width, stored.height);
-    scratch.decoder.decode_crop(stored, box, side, flip_ && draws.flip(), out);
+    const bool flip = flip_ && draws.flip();
+    if (half_)
+      scratch.decoder.decode_crop_half(stored, box, side, flip, out);
+    else
+      scratch.decoder.decode_crop(stored, box, side, flip, out);
   } else {
     scratch.decoder.decode(stored, scratch.decoded);
     const Size size = resized_to_shorter(stored.width, stored.height, resize_size_);

@@ -21,6 +21,9 @@ class View {
   /// The full side in pixels: what is given where a batch asks for no other.
   int side() const { return crop_size_; }
 
+  /// Whether every image is decoded whole, for scaling it before the crop is drawn.
+  bool looks_at_whole_image() const { return train_ && resize_size_ > 0; }
+
   /// Buffers of one thread.
   struct Scratch;
   static std::shared_ptr<Scratch> make_scratch();
@@ -28,6 +31,7 @@ class View {
   /// The part of a stored image of this size that `render` looks at.
   Box part_looked_at(int width, int height, std::int64_t epoch, std::int64_t sample) const;
 
+  /// With decode: half, crops of at least twice `side` of packed images are approximate.
   /// @param side  of the result in pixels: a smaller one shows the same crop, scaled once, antialiased
   /// @param out   side * side * 3 bytes; overwritten
   void render(const StoredImage& image, std::int64_t epoch, std::int64_t sample, int side, Scratch& scratch,
@@ -35,7 +39,7 @@ class View {
 
  private:
   int resize_size_, crop_size_;
-  bool train_ = false, flip_ = false;
+  bool train_ = false, flip_ = false, half_ = false;
   double scale_low_ = 1, scale_high_ = 1;
   std::optional<RandAugmentConfig> rand_augment_;
   std::uint64_t seed_ = 0;

@@ -43,6 +43,7 @@ constexpr std::string_view kNotTraining[] = {"run_name",
                                              "loader_memory",
                                              "train_dataset.path",
                                              "train_dataset.local",
+                                             "train_dataset.local_limit",
                                              "train_dataset.is_streaming"};
 
 bool is_in(const std::string& key, std::string_view section) {

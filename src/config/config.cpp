@@ -125,8 +125,9 @@ void read_dataset(Section& in, DatasetConfig& c) {
   if (is_streaming)
     in.refuse("is_streaming", "but streaming is not supported in this version: expected false, and a folder as path");
   read_path(in, "path", c.path, "the folder with the shards of both splits");
-  std::optional<std::string> cache;
-  in.read("local", cache, "null: only streaming has a cache", [](const std::string&) { return false; });
+  read_path(in, "local", c.local, "a folder on a disk of each node, or null");
+  in.read("local_limit", c.local_limit, "a number of bytes > 0 (5e11), or null for what the disk has",
+          is_positive<double>);
   in.read("resize_size", c.resize_size,
           str("a side in pixels, up to ", kLargestSide, ", or -1 to leave images as they are"),
           [](int x) { return x <= kLargestSide; });
@@ -139,6 +140,11 @@ void read(Section in, TrainDatasetConfig& c) {
   in.read("crop_scale", c.crop_scale, "two shares of the image's area, [least, most] with 0 < least <= most <= 1",
           [](const double(&scale)[2]) { return 0 < scale[0] && scale[0] <= scale[1] && scale[1] <= 1; });
   in.read("flip", c.flip, "true or false");
+  in.read_choice<Decode>("decode", c.decode, {{"exact", Decode::kExact}, {"half", Decode::kHalf}});
+  in.read_choice<Shuffle>("shuffle", c.shuffle, {{"global", Shuffle::kGlobal}, {"block", Shuffle::kBlock}});
+  in.read("shuffle_block", c.shuffle_block, "a number of images, 1 or more", is_positive<std::int64_t>);
+  in.read("shuffle_window", c.shuffle_window, "a number of images, shuffle_block or more",
+          [&](std::int64_t x) { return x >= c.shuffle_block; });
   in.reject_unknown_keys();
   in.require("path", "the folder with the shards of both splits");
 }

@@ -17,6 +17,8 @@ namespace mosaic {
 enum class DeviceChoice { kAuto, kGpu, kCpu };
 enum class LossName { kCrossEntropy, kBinaryCrossEntropy };
 enum class OnNonfinite { kStop, kSkip, kRollback };
+enum class Decode { kExact, kHalf };
+enum class Shuffle { kGlobal, kBlock };
 enum class OnBadSample { kStop, kReplace };
 
 struct ModelConfig {
@@ -27,15 +29,23 @@ struct ModelConfig {
 };
 
 struct DatasetConfig {
-  std::string path;                // folder with the shards of both splits
-  int resize_size = -1;            // shorter side in pixels before cropping; <= 0: as it is
-  int crop_size = 224;             // side in pixels that the network sees
-  std::int64_t batch_size = 2048;  // global: shared by all ranks
+  std::string path;  // folder with the shards of both splits
+  std::optional<std::string>
+      local;  // folder on a disk of each node: shards are copied there, and read from there; none: they are not
+  std::optional<double> local_limit;  // bytes that these copies may have; none: what the disk has
+  int resize_size = -1;               // shorter side in pixels before cropping; <= 0: as it is
+  int crop_size = 224;                // side in pixels that the network sees
+  std::int64_t batch_size = 2048;     // global: shared by all ranks
 };
 
 struct TrainDatasetConfig : DatasetConfig {
   double crop_scale[2] = {0.08, 1.0};  // share of the image's area that a random crop takes: least, most; in (0, 1]
   bool flip = true;                    // mirror half of the images
+  Decode decode = Decode::kExact;  // kHalf: large crops of packed images are decoded at half their size, approximately
+  Shuffle shuffle = Shuffle::kGlobal;
+  // With Shuffle::kBlock, in images:
+  std::int64_t shuffle_block = 64;      // that lie side by side in the shards and are read together; >= 1
+  std::int64_t shuffle_window = 32768;  // among which the order is random; >= shuffle_block
 };
 
 struct OptimizerConfig {

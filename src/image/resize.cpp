@@ -129,8 +129,9 @@ int centre_corner(int size, int crop) {
 
 // A triangle as wide as two input pixels where it enlarges, two output pixels where it reduces. Every operation, and its
 // order, decides bits.
-void make_filter(int in_size, int out_size, int begin, int end, ResizeFilter& filter) {
-  const double scale = static_cast<double>(in_size) / out_size;
+void make_filter(int in_size, int out_size, int begin, int end, ResizeFilter& filter, double cut_first,
+                 double cut_last) {
+  const double scale = (in_size - cut_first - cut_last) / out_size;
   const double support = std::max(scale, 1.0);
   const double inverse_support = 1.0 / support;
   filter.stride = static_cast<int>(std::ceil(support)) * 2 + 1;
@@ -139,7 +140,7 @@ void make_filter(int in_size, int out_size, int begin, int end, ResizeFilter& fi
   filter.count.resize(outputs);
   filter.weights.resize(outputs * filter.stride);
   for (int i = begin; i < end; ++i) {
-    const double centre = (i + 0.5) * scale;
+    const double centre = cut_first + (i + 0.5) * scale;
     const int low = std::max(0, static_cast<int>(centre - support + 0.5));
     const int high = std::min(in_size, static_cast<int>(centre + support + 0.5));
     const auto weight = [&](int source) {

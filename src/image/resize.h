@@ -18,7 +18,10 @@ struct ResizeFilter {
 
 /// Pillow's antialiased triangle filter, for outputs `begin` to `end` (exclusive) of `in_size` pixels scaled to `out_size`.
 /// No weight is negative.
-void make_filter(int in_size, int out_size, int begin, int end, ResizeFilter& filter);
+/// @param cut_first, cut_last  in [0, 1): this much of the first and of the last pixel does not belong to the picture, as with the `box` of
+///                             Pillow's resize
+void make_filter(int in_size, int out_size, int begin, int end, ResizeFilter& filter, double cut_first = 0,
+                 double cut_last = 0);
 
 /// Buffers that resizing uses again: they grow to what the largest image needed. One per thread.
 class ResizeScratch {

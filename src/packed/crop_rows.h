@@ -21,6 +21,14 @@ class CropRows {
   /// @param box  inside the image, not empty
   void start(const PackedRecord& record, Box box);
 
+  /// The same of the image at half its size, of (width + 1) / 2 x (height + 1) / 2 pixels: approximately the means of 2 x 2 pixels. Chroma
+  /// that is stored at half size needs no upsampling.
+  /// @param box  inside the small image
+  void start_half(const PackedRecord& record, Box box);
+
+  /// Whether `start_half` can: not where a component is halved in one direction only.
+  static bool can_halve(const PackedRecord& record);
+
   int channels() const { return static_cast<int>(record_->components().size()); }
 
   /// The next row: box.width samples for each channel.
@@ -31,6 +39,9 @@ class CropRows {
  private:
   /// The samples of one component around the crop: a ring of rows.
   struct Plane {
+    int ratio_x, ratio_y;        // of the image's size to the component's, as decoded
+    int width, height;           // in samples
+    int block_side;              // of a decoded block: 8, or 4 at half size
     int first_block, end_block;  // columns of blocks
     int end_block_row;
     int next_block_row;  // to be decoded
@@ -47,7 +58,8 @@ class CropRows {
     int component, y;
   };
 
-  void start_plane(int c);
+  void start_rows(const PackedRecord& record, Box box);
+  void start_plane(Plane& p);
   void decode_band();
   void decode_block_rows(const BlockRow* rows, int count);
   void reconstruct(BlockRow row, const std::int16_t* coefficients);
@@ -57,9 +69,9 @@ class CropRows {
   const Kernels& kernels_;
   const PackedRecord* record_ = nullptr;
   Box box_;
-  int y_ = 0;     // next row
-  int band_ = 0;  // next band of rows of blocks: one row of the component with fewest
-  int most_ratio_y_ = 1;
+  int y_ = 0;          // next row
+  int band_ = 0;       // next band of rows of blocks: one row of the component with fewest
+  int band_rows_ = 8;  // rows of the image that it has
   std::array<Plane, 3> planes_;
   std::array<AlignedBuffer, 3> upsampled_;
   AlignedBuffer coefficients_;

@@ -15,7 +15,7 @@ namespace mosaic {
 /// over the end.
 inline constexpr int kRowSlack = 256;
 
-/// Blocks that `inverse_dct` may read and write beyond those asked for.
+/// Blocks that `inverse_dct` and `inverse_dct_half` may read and write beyond those asked for.
 inline constexpr int kSpareBlocks = 3;
 
 /// Up to so many rows of blocks are unpacked at once: one block's place is known only when the one before has been read, and
@@ -81,6 +81,12 @@ struct Kernels {
   /// @param out    rows `stride` bytes apart
   void (*inverse_dct)(const std::int16_t* coefficients, int blocks, const std::uint16_t* quant, std::uint8_t* out,
                       std::ptrdiff_t stride);
+
+  /// The same at half the size, approximately: four samples a block and row, each what the mean of 2 x 2 of `inverse_dct`'s would be
+  /// without rounding and clipping. Coefficients 4 of each direction cancel.
+  /// @param out  four rows
+  void (*inverse_dct_half)(const std::int16_t* coefficients, int blocks, const std::uint16_t* quant, std::uint8_t* out,
+                           std::ptrdiff_t stride);
 
   /// libjpeg's "fancy" upsampling of n samples: 2 n across from one row; the same from two; n from two. in[-1] and in[n] are
   /// read by the first two. `bias` is 1 for the upper of two rows, 2 for the lower.

@@ -52,11 +52,49 @@ void block(const std::int16_t* coefficients, const std::uint16_t* quant, std::ui
   }
 }
 
+/// Eight coefficients to the means of samples 0 1, 2 3, 4 5, 6 7, times 2^shift, plus `level`: the mean of two cosines is a
+/// cosine of the same frequency between them, and that of coefficient 4 is zero. Sums fit into 32 bits for all 16-bit inputs.
+void half_pass(const std::int64_t in[8], int shift, int level, std::int64_t out[4]) {
+  const std::int64_t even = in[0] * 8192, even_outer = even + in[2] * 7568 - in[6] * 3135,
+                     even_inner = even - in[2] * 7568 + in[6] * 3135;
+  const std::int64_t odd_outer = in[1] * 10498 - in[7] * 2088 + in[3] * 3686 - in[5] * 2463;
+  const std::int64_t odd_inner = in[1] * 4348 - in[7] * 865 - in[3] * 8900 + in[5] * 5946;
+  const std::int64_t round = (std::int64_t{1} << (shift - 1)) + (std::int64_t{level} << shift);
+  out[0] = (even_outer + odd_outer + round) >> shift;
+  out[1] = (even_inner + odd_inner + round) >> shift;
+  out[2] = (even_inner - odd_inner + round) >> shift;
+  out[3] = (even_outer - odd_outer + round) >> shift;
+}
+
+void half_block(const std::int16_t* coefficients, const std::uint16_t* quant, std::uint8_t* out,
+                std::ptrdiff_t stride) {
+  std::int64_t columns[4][8];
+  for (int x = 0; x < 8; ++x) {
+    std::int64_t in[8], column[4];
+    for (int y = 0; y < 8; ++y) {
+      const int at = kBlockOrder.of_natural[8 * y + x];
+      in[y] = static_cast<std::int16_t>(coefficients[at] * quant[at]);
+    }
+    half_pass(in, kConstantBits - kPass1Bits, 0, column);
+    for (int y = 0; y < 4; ++y) columns[y][x] = std::clamp<std::int64_t>(column[y], -32768, 32767);
+  }
+  for (int y = 0; y < 4; ++y, out += stride) {
+    std::int64_t row[4];
+    half_pass(columns[y], kConstantBits + kPass1Bits + 3, 128, row);
+    for (int x = 0; x < 4; ++x) out[x] = static_cast<std::uint8_t>(std::clamp<std::int64_t>(row[x], 0, 255));
+  }
+}
+
 }  // namespace
 
 void inverse_dct(const std::int16_t* coefficients, int blocks, const std::uint16_t* quant, std::uint8_t* out,
                  std::ptrdiff_t stride) {
   for (int i = 0; i < blocks; ++i) block(coefficients + 64 * i, quant, out + 8 * i, stride);
+}
+
+void inverse_dct_half(const std::int16_t* coefficients, int blocks, const std::uint16_t* quant, std::uint8_t* out,
+                      std::ptrdiff_t stride) {
+  for (int i = 0; i < blocks; ++i) half_block(coefficients + 64 * i, quant, out + 4 * i, stride);
 }
 
 }  // namespace mosaic::portable

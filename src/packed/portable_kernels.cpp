@@ -8,6 +8,7 @@ const Kernels& portable_kernels() {
       .plan_tables = PlanTables::kWeights,
       .unpack = portable::unpack,
       .inverse_dct = portable::inverse_dct,
+      .inverse_dct_half = portable::inverse_dct_half,
       .upsample_across = portable::upsample_across,
       .upsample_both = portable::upsample_both,
       .upsample_down = portable::upsample_down,

@@ -22,6 +22,24 @@ void StoredDecoder::decode_crop(const StoredImage& image, Box box, int side, boo
                 static_cast<std::size_t>(side) * 3);
 }
 
+void StoredDecoder::decode_crop_half(const StoredImage& image, Box box, int side, bool flip, std::uint8_t* out) {
+  const bool large = box.width >= 2 * side && box.height >= 2 * side;
+  if (!large || image.kind != StoredKind::kPackedJpeg) return decode_crop(image, box, side, flip, out);
+  const PackedRecord record = open_packed(image);
+  if (!CropRows::can_halve(record)) return decode_crop(image, box, side, flip, out);
+  // Box and axes in pixels of the small image, of which the box may begin and end within one.
+  const int right = box.left + box.width, bottom = box.top + box.height;
+  const Box small{box.left / 2, box.top / 2, (right + 1) / 2 - box.left / 2, (bottom + 1) / 2 - box.top / 2};
+  const auto axis = [side](int size, int begin, int end) {
+    return ResizeAxis{size, side, 0, side, begin % 2 != 0, end % 2 != 0};
+  };
+  const Box part =
+      resizer_.start(axis(small.width, box.left, right), axis(small.height, box.top, bottom),
+                     static_cast<int>(record.components().size()), flip, out, static_cast<std::size_t>(side) * 3);
+  rows_.start_half(record, {small.left + part.left, small.top + part.top, part.width, part.height});
+  push_rows(part.height);
+}
+
 void StoredDecoder::decode_center_crop(const StoredImage& image, int resize_size, int crop_size, std::uint8_t* out) {
   const Size scaled =
       resize_size > 0 ? resized_to_shorter(image.width, image.height, resize_size) : Size{image.width, image.height};
@@ -69,7 +87,12 @@ void StoredDecoder::scale_record(const PackedRecord& record, Box box, ResizeAxis
   const auto channels = static_cast<int>(record.components().size());
   const Box part = resizer_.start(across, down, channels, flip, out, out_stride);
   rows_.start(record, {box.left + part.left, box.top + part.top, part.width, part.height});
-  for (int y = 0; y < part.height; ++y) {
+  push_rows(part.height);
+}
+
+/// From `rows_` to `resizer_`.
+void StoredDecoder::push_rows(int count) {
+  for (int y = 0; y < count; ++y) {
     rows_.next(resizer_.row(0), resizer_.row(1), resizer_.row(2));
     resizer_.push();
   }

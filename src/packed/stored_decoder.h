@@ -28,6 +28,11 @@ class StoredDecoder {
   /// @param out  side * side * 3 bytes; overwritten
   void decode_crop(const StoredImage& image, Box box, int side, bool flip, std::uint8_t* out);
 
+  /// As `decode_crop`, approximately and faster, where packed coefficients have a box of at least 2 * side pixels in both directions, and no
+  /// component is halved in one direction only; elsewhere the same. Every other frequency of the image's blocks has no pixels that could show
+  /// it: blocks are decoded to 4 x 4 pixels, which are scaled to `side`.
+  void decode_crop_half(const StoredImage& image, Box box, int side, bool flip, std::uint8_t* out);
+
   /// The evaluation view: the bytes of `decode`, then `resize_center_crop`.
   void decode_center_crop(const StoredImage& image, int resize_size, int crop_size, std::uint8_t* out);
 
@@ -40,6 +45,7 @@ class StoredDecoder {
                     std::uint8_t* out, std::size_t out_stride);
   void scale_pixels(ImageView image, Box box, ResizeAxis across, ResizeAxis down, bool flip, std::uint8_t* out,
                     std::size_t out_stride);
+  void push_rows(int count);
 
   const Kernels& kernels_;
   CropRows rows_;

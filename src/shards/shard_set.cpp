@@ -8,11 +8,13 @@
 #include <cerrno>
 #include <filesystem>
 #include <mutex>
+#include <span>
 #include <utility>
 
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "shards/format.h"
 #include "shards/shard_index.h"
 
@@ -63,6 +65,10 @@ struct ShardSet::State {
   std::string folder, split;
   ShardIndex index;
   std::vector<std::unique_ptr<LazyFile>> files = {};
+  std::vector<std::atomic<const LazyFile*>> copies =
+      std::vector<std::atomic<const LazyFile*>>(index.shards());  // nullptr: none
+  std::mutex copies_mutex = {};
+  std::vector<std::unique_ptr<LazyFile>> all_copies = {};  // left ones too: a thread may be reading
 
   struct Place {
     const LazyFile& file;
@@ -72,6 +78,26 @@ struct ShardSet::State {
     const std::size_t shard = index.shard_of(sample);
     return {*files[shard], shard, static_cast<std::size_t>(sample) - index.first[shard],
             static_cast<std::size_t>(sample)};
+  }
+
+  const LazyFile* copy_of(const Place& place) const { return copies[place.shard].load(std::memory_order_acquire); }
+
+  /// @return false if there is no copy, or it is of no use
+  bool read_copy(const Place& place, std::uint64_t offset, std::span<std::byte> to) {
+    const LazyFile* copy = copy_of(place);
+    if (!copy) return false;
+    try {
+      if (read_at(copy->get(), offset, to, copy->path()) == to.size()) return true;
+      leave_copy(place.shard, copy->path() + ": truncated");
+    } catch (const SystemError& e) {
+      leave_copy(place.shard, e.what());
+    }
+    return false;
+  }
+
+  void leave_copy(std::size_t shard, const std::string& fault) {
+    if (copies[shard].exchange(nullptr))
+      log_warning(str(fault, ": ", files[shard]->path(), " is read in place of this copy"));
   }
 };
 
@@ -155,7 +181,13 @@ StoredImage ShardSet::read(std::int64_t sample, std::vector<std::byte>& buffer) 
   const auto size = static_cast<std::size_t>(stored_bytes(sample));
   if (buffer.size() < size) buffer.resize(size);
   const auto bytes = std::span(buffer).first(size);
+  const auto place = state_->find(sample);
+  const LazyFile* const copy = state_->copy_of(place);
   read_part(sample, 0, bytes);
+  if (copy && crc32c(bytes) != state_->index.crc32c[place.sample]) {
+    state_->leave_copy(place.shard, str(copy->path(), ": wrong checksum of image ", place.image));
+    read_part(sample, 0, bytes);
+  }
   if (const std::uint32_t sum = crc32c(bytes), expected = state_->index.crc32c[static_cast<std::size_t>(sample)];
       sum != expected)
     throw Error(str(describe(sample), ": CRC-32C: got ", std::hex, sum, ", expected ", expected,
@@ -168,6 +200,7 @@ void ShardSet::read_part(std::int64_t sample, std::uint64_t begin, std::span<std
   const std::string& path = place.file.path();
   assert(begin <= stored_bytes(sample) && to.size() <= stored_bytes(sample) - begin);
   const std::uint64_t offset = state_->index.offsets[place.sample] + begin;
+  if (state_->read_copy(place, offset, to)) return;
   std::size_t got = 0;
   bool again = false;
   with_retries("reading", path, [&] {
@@ -182,8 +215,38 @@ void ShardSet::read_part(std::int64_t sample, std::uint64_t begin, std::span<std
 
 void ShardSet::read_ahead(std::int64_t sample) const {
   const auto place = state_->find(sample);
-  ::posix_fadvise(place.file.get(), static_cast<off_t>(state_->index.offsets[place.sample]),
+  const LazyFile* const copy = state_->copy_of(place);
+  ::posix_fadvise(copy ? copy->get() : place.file.get(), static_cast<off_t>(state_->index.offsets[place.sample]),
                   static_cast<off_t>(stored_bytes(sample)), POSIX_FADV_WILLNEED);
+}
+
+void ShardSet::read_from_copy(int shard, const std::string& path) const {
+  const std::lock_guard lock(state_->copies_mutex);
+  auto copy = std::make_unique<LazyFile>(path);
+  copy->get();  // throws here rather than where it is read
+  state_->copies[static_cast<std::size_t>(shard)].store(copy.get(), std::memory_order_release);
+  state_->all_copies.push_back(std::move(copy));
+}
+
+void ShardSet::check_copy(int shard, const std::string& path, const std::atomic<bool>& stop) const {
+  const ShardIndex& index = state_->index;
+  const FileDescriptor file = open_to_read(path);
+  const std::uint64_t first = index.first[static_cast<std::size_t>(shard)];
+  std::vector<std::byte> buffer;
+  for (std::int64_t image = 0; image < shard_size(shard) && !stop; ++image) {
+    const std::size_t sample = first + static_cast<std::uint64_t>(image);
+    buffer.resize(index.sizes[sample]);
+    if (read_at(file.get(), index.offsets[sample], buffer, path) != buffer.size() ||
+        crc32c(buffer) != index.crc32c[sample])
+      throw Error(str(path, ": image ", image, " is not what it is in ", shard_path(shard)));
+  }
+}
+
+void ShardSet::drop_from_page_cache() const {
+  for (const auto& file : state_->files) {
+    ::fdatasync(file->get());  // pages that wait to be written are not dropped; a refusal loses nothing
+    ::posix_fadvise(file->get(), 0, 0, POSIX_FADV_DONTNEED);
+  }
 }
 
 }  // namespace mosaic

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -75,6 +76,19 @@ class ShardSet {
 
   /// Ask the system to have the bytes of an image in memory soon. Returns at once where the file system can do that in the background.
   void read_ahead(std::int64_t sample) const;
+
+  /// From now on read the images of `shard` from `path`, a copy of its file. Where a read from there fails, or an image has not its checksum,
+  /// the copy is left, with a warning, and the shard's own file is read again. Thread-safe, also beside reads.
+  void read_from_copy(int shard, const std::string& path) const;
+
+  /// Read every image of `shard` from `path`, a copy of its file, and compare its checksum.
+  /// @param stop  once true, the rest is left out
+  /// @throws Error naming `path` and the image
+  void check_copy(int shard, const std::string& path, const std::atomic<bool>& stop) const;
+
+  /// Ask the system to forget what it has of the shards in memory, so that the next reads come from the disk: for measurements. Pages that
+  /// another process has mapped stay, and a file server may have them still.
+  void drop_from_page_cache() const;
 
  private:
   struct State;

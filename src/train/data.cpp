@@ -45,6 +45,13 @@ void check_batch_size(const std::string& key, std::int64_t batch, int ranks) {
                     batch / ranks * ranks, " or ", (batch / ranks + 1) * ranks));
 }
 
+std::unique_ptr<LocalCopies> copies_of(std::shared_ptr<const ShardSet> shards, const DatasetConfig& config) {
+  if (!config.local) return nullptr;
+  LocalCopiesOptions options{.folder = *config.local, .limit = {}};
+  if (config.local_limit) options.limit = static_cast<std::uint64_t>(*config.local_limit);
+  return std::make_unique<LocalCopies>(std::move(shards), std::move(options));
+}
+
 }  // namespace
 
 void check_batch_sizes(const Config& config, int ranks) {
@@ -76,26 +83,30 @@ std::unique_ptr<Data> open_data(const Config& config, int ranks, int threads, No
   if (train->class_names() != eval->class_names())
     throw Error(str("eval_dataset.path: the classes of ", config.eval_dataset.path, " (val) are not those of ",
                     config.train_dataset.path, " (train): expected the same names in the same order"));
+  const View train_view(config.train_dataset, config.algorithms.randaugment, config.seed),
+      eval_view(config.eval_dataset);
   const auto batch_bytes = [ranks](const DatasetConfig& set) {
-    return set.batch_size / ranks *
-           (std::int64_t{3} * set.crop_size * set.crop_size + std::int64_t{sizeof(std::int32_t)});
+    return Loader::batch_bytes(set.batch_size / ranks, set.crop_size);
   };
   const std::int64_t train_bytes = batch_bytes(config.train_dataset), eval_bytes = batch_bytes(config.eval_dataset);
   const int train_depth = loader_depth(config.loader_memory, train_bytes),
             eval_depth = loader_depth(config.loader_memory, eval_bytes);
-  const auto said = [](int depth, std::int64_t bytes) {
+  const auto megabytes = [](std::int64_t bytes) { return str((bytes + 500000) / 1000000, " MB"); };
+  const auto said = [&](int depth, std::int64_t bytes, const ShardSet& shards, const View& view) {
     const int slabs = depth + Loader::kSlabsInUse;
-    return str(slabs, " batches, ", (slabs * bytes + 500000) / 1000000, " MB");
+    return str(slabs, " batches, ", megabytes(slabs * bytes), ", and up to ",
+               megabytes(threads * Loader::thread_bytes(shards, view)), " of ", threads, " threads");
   };
-  log_info(str("memory of a rank's loaders: ", said(train_depth, train_bytes), " for training; ",
-               said(eval_depth, eval_bytes), " for evaluation; tables of the shards, once a node: ",
-               (29 * (train->size() + eval->size()) + 500000) / 1000000, " MB"));
-  auto data = std::unique_ptr<Data>(
-      new Data{.train_shards = train,
-               .eval_shards = eval,
-               .train_loader = {train, View(config.train_dataset, config.algorithms.randaugment, config.seed), threads,
-                                train_depth},
-               .eval_loader = {eval, View(config.eval_dataset), threads, eval_depth}});
+  log_info(str("memory of a rank's loaders: ", said(train_depth, train_bytes, *train, train_view), " for training; ",
+               said(eval_depth, eval_bytes, *eval, eval_view),
+               " for evaluation; tables of the shards, once a node: ", megabytes(29 * (train->size() + eval->size()))));
+  auto data =
+      std::unique_ptr<Data>(new Data{.train_shards = train,
+                                     .eval_shards = eval,
+                                     .train_copies = config.is_train ? copies_of(train, config.train_dataset) : nullptr,
+                                     .eval_copies = copies_of(eval, config.eval_dataset),
+                                     .train_loader = {train, train_view, threads, train_depth},
+                                     .eval_loader = {eval, eval_view, threads, eval_depth}});
   if (config.on_bad_sample == OnBadSample::kReplace) data->train_loader.replace_bad_samples(config.bad_sample_limit);
   return data;
 }

@@ -99,7 +99,7 @@ class Trainer {
   BatchPlan plan_of_epoch(const Progress& now) const {
     const Config& config = run_.config;
     BatchPlan plan = train_plan(data_.train_shards->size(), config.train_dataset.batch_size, run_.ranks.rank(),
-                                run_.ranks.size(), now.epoch, now.batch_in_epoch);
+                                run_.ranks.size(), now.epoch, now.batch_in_epoch, order_of(config.train_dataset, config.seed));
     const auto& resizing = config.algorithms.progressive_resizing;
     if (!resizing || resizing->mode != ResizeMode::kLoader) return plan;
     for (std::int64_t i = 0; i < plan.batches(); ++i) {

@@ -5,6 +5,7 @@
 
 #include "batch/loader.h"
 #include "report/run_log.h"
+#include "shards/local_copies.h"
 #include "train/evaluate.h"
 #include "train/run.h"
 
@@ -13,6 +14,7 @@ namespace mosaic {
 /// The two data sets and who reads them.
 struct Data {
   std::shared_ptr<const ShardSet> train_shards, eval_shards;
+  std::unique_ptr<LocalCopies> train_copies, eval_copies;  // nullptr: none are made
   Loader train_loader, eval_loader;
 };
 

@@ -58,6 +58,8 @@ TEST_CASE("keys that a file leaves out have the defaults of the baseline", "[con
   CHECK(c.train_dataset.crop_scale[0] == 0.08);
   CHECK(c.train_dataset.crop_scale[1] == 1);
   CHECK(c.train_dataset.flip);
+  CHECK(c.train_dataset.decode == Decode::kExact);
+  CHECK(c.train_dataset.shuffle == Shuffle::kGlobal);
   CHECK(c.eval_dataset.path == "/data");
   CHECK(c.eval_dataset.resize_size == 256);
   CHECK(c.eval_dataset.crop_size == 224);
@@ -177,15 +179,21 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "  is_streaming: false\n"
         "  path: /data\n"
         "  local: null\n"
+        "  local_limit: null\n"
         "  resize_size: -1\n"
         "  crop_size: 224\n"
         "  batch_size: 2048\n"
         "  crop_scale: [0.08, 1]\n"
         "  flip: true\n"
+        "  decode: exact\n"
+        "  shuffle: global\n"
+        "  shuffle_block: 64\n"
+        "  shuffle_window: 32768\n"
         "eval_dataset:\n"
         "  is_streaming: false\n"
         "  path: /data\n"
         "  local: null\n"
+        "  local_limit: null\n"
         "  resize_size: 256\n"
         "  crop_size: 224\n"
         "  batch_size: 2048\n"
@@ -347,6 +355,15 @@ TEST_CASE("a value of the wrong kind or out of range is refused with line, key, 
   for (const std::string text : {"[0, 1]", "[0.5, 0.4]", "[0.5, 1.01]", "[0.5]", "[0.1, 0.2, 0.3]", "0.5", "[a, 1]"})
     CHECK(error_of_overrides({"train_dataset.crop_scale=" + text}) ==
           "command line: train_dataset.crop_scale: got " + text + ", " + scale);
+
+  CHECK(error_of_overrides({"train_dataset.decode=quarter"}) ==
+        "command line: train_dataset.decode: got quarter, expected one of exact, half");
+  CHECK(error_of_overrides({"train_dataset.shuffle=random"}) ==
+        "command line: train_dataset.shuffle: got random, expected one of global, block");
+  CHECK(error_of_overrides({"train_dataset.shuffle_block=0"}) ==
+        "command line: train_dataset.shuffle_block: got 0, expected a number of images, 1 or more");
+  CHECK(error_of_overrides({"train_dataset.shuffle_block=512", "train_dataset.shuffle_window=511"}) ==
+        "command line: train_dataset.shuffle_window: got 511, expected a number of images, shuffle_block or more");
 }
 
 TEST_CASE("what belongs to a later version is accepted when it is off, and else refused with a sentence", "[config]") {
@@ -358,8 +375,8 @@ TEST_CASE("what belongs to a later version is accepted when it is off, and else 
       {"eval_dataset: {is_streaming: true}",
        "eval_dataset.is_streaming: got true, but streaming is not supported in this version: expected false, and a "
        "folder as path"},
-      {"eval_dataset: {local: /tmp/cache}",
-       "eval_dataset.local: got /tmp/cache, expected null: only streaming has a cache"},
+      {"eval_dataset: {local_limit: 0}",
+       "eval_dataset.local_limit: got 0, expected a number of bytes > 0 (5e11), or null for what the disk has"},
       {"eval_dataset: {path: s3://my-bucket/my-imagenet}",
        "eval_dataset.path: got s3://my-bucket/my-imagenet, but object stores are not supported in this version: "
        "expected "

@@ -1,3 +1,6 @@
+#include <cmath>
+#include <cstdlib>
+
 #include "base/random.h"
 #include "catch.h"
 #include "image/decode.h"
@@ -26,6 +29,54 @@ Box draw_box(KeyedRandom& random, int width, int height) {
       const int left = draw(random, width), top = draw(random, height);
       return {left, top, 1 + draw(random, width - left), 1 + draw(random, height - top)};
     }
+  }
+}
+
+/// Mean difference of the bytes.
+double mean_difference(const std::vector<std::uint8_t>& a, const std::vector<std::uint8_t>& b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += std::abs(a[i] - b[i]);
+  return sum / static_cast<double>(a.size());
+}
+
+TEST_CASE("decoding at half the size shows the same crop, nearly; where it does not apply, exactly", "[packed]") {
+  for (const auto& sampling : test::samplings()) {
+    const auto jpeg = write_jpeg(test::coefficient_image(257, 199, sampling, 5));
+    const Image image = decode_file(jpeg);
+    std::vector<std::byte> record;
+    REQUIRE(pack_jpeg(jpeg, image, record) == "");
+    const StoredImage stored{StoredKind::kPackedJpeg, 257, 199, record};
+    std::vector<std::vector<std::uint8_t>> of_kernels;
+    for (const Kernels* kernels : usable_kernels()) {
+      StoredDecoder decoder(*kernels);
+      KeyedRandom random{31};
+      std::vector<std::uint8_t> all;
+      double difference = 0;
+      constexpr int kCrops = 60;
+      for (int i = 0; i < kCrops; ++i) {
+        const int side = 1 + draw(random, 60), width = 2 * side + draw(random, 257 - 2 * side),
+                  height = 2 * side + draw(random, 199 - 2 * side);
+        const Box box{draw(random, 257 - width + 1), draw(random, 199 - height + 1), width, height};
+        const bool flip = draw(random, 2) == 1;
+        CAPTURE(kernels->name, sampling.name, side, box.left, box.top, width, height, flip);
+        std::vector<std::uint8_t> exact(static_cast<std::size_t>(side) * side * 3), half(exact);
+        decoder.decode_crop(stored, box, side, flip, exact.data());
+        decoder.decode_crop_half(stored, box, side, flip, half.data());
+        difference += mean_difference(exact, half) / kCrops;
+        all.insert(all.end(), half.begin(), half.end());
+
+        const int large = width / 2 + 1;  // more than half of the box
+        exact.resize(static_cast<std::size_t>(large) * large * 3);
+        half = exact;
+        decoder.decode_crop(stored, box, large, flip, exact.data());
+        decoder.decode_crop_half(stored, box, large, flip, half.data());
+        REQUIRE(half == exact);
+      }
+      INFO(sampling.name << ": " << difference);
+      CHECK(difference < 3);
+      of_kernels.push_back(std::move(all));
+    }
+    for (const auto& one : of_kernels) CHECK(one == of_kernels.front());
   }
 }
 

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 
 #include "base/random.h"
@@ -61,7 +63,33 @@ TEST_CASE("vectors transform blocks as the plain loops do, whatever the coeffici
       plain.inverse_dct(coefficients, blocks, quant, expected.data(), stride);
       vectors.inverse_dct(coefficients, blocks, quant, got.data(), stride);
       for (int y = 0; y < 8; ++y) REQUIRE(std::memcmp(&got[y * stride], &expected[y * stride], 8 * blocks) == 0);
+      plain.inverse_dct_half(coefficients, blocks, quant, expected.data(), stride);
+      vectors.inverse_dct_half(coefficients, blocks, quant, got.data(), stride);
+      for (int y = 0; y < 4; ++y) REQUIRE(std::memcmp(&got[y * stride], &expected[y * stride], 4 * blocks) == 0);
     }
+  }
+}
+
+TEST_CASE("the inverse transform at half the size gives the means of four pixels, to one level", "[packed]") {
+  const Kernels& plain = portable_kernels();
+  KeyedRandom random{77};
+  alignas(64) std::int16_t coefficients[64];
+  alignas(64) std::uint16_t quant[64];
+  std::fill(std::begin(quant), std::end(quant), std::uint16_t{1});
+  for (int block = 0; block < 10000; ++block) {
+    // Small enough that no pixel is clipped.
+    for (int i = 0; i < 64; ++i) coefficients[i] = static_cast<std::int16_t>(draw(random, 25) - 12);
+    coefficients[0] = static_cast<std::int16_t>(draw(random, 301) - 150);
+    std::uint8_t whole[8 * (8 + kRowSlack)], half[4 * (4 + kRowSlack)];
+    plain.inverse_dct(coefficients, 1, quant, whole, 8);
+    plain.inverse_dct_half(coefficients, 1, quant, half, 4);
+    if (std::any_of(whole, whole + 64, [](int x) { return x == 0 || x == 255; })) continue;
+    for (int y = 0; y < 4; ++y)
+      for (int x = 0; x < 4; ++x) {
+        const std::uint8_t* first = whole + 16 * y + 2 * x;
+        const double mean = (first[0] + first[1] + first[8] + first[9]) / 4.0;
+        REQUIRE(std::abs(half[4 * y + x] - mean) <= 1);
+      }
   }
 }
 

@@ -120,6 +120,47 @@ TEST_CASE("crops of packed photos are those of the files, byte for byte", "[pack
   for (const char* name : {"data/imagenet-sample", "data/odd/open"}) check_folder(name);
 }
 
+TEST_CASE("photos that are decoded at half their size differ by one or two levels on the mean", "[packed][shared]") {
+  const auto folder = test::shared_path("data/imagenet-sample");
+  if (!folder) return;
+  struct Difference {
+    int crops = 0, applied = 0;
+    double sum = 0, worst = 0;
+  };
+  std::map<int, Difference> of_side;
+  StoredDecoder decoder;
+  std::vector<std::byte> record;
+  const auto files = jpegs_in(*folder);
+  for (std::size_t i = 0; i < files.size(); i += 10) {
+    const auto jpeg = read_file(files[i]);
+    const Image image = decode_file(jpeg);
+    if (pack_jpeg(jpeg, image, record) != "") continue;
+    const StoredImage stored{StoredKind::kPackedJpeg, image.width, image.height, record};
+    for (const int side : {88, 128, 176})
+      for (std::int64_t epoch = 0; epoch < 4; ++epoch) {
+        KeyedCropDraws draws(17, epoch, static_cast<std::int64_t>(i));
+        const Box box = random_resized_crop(image.width, image.height, 0.08, 1.0, draws);
+        Difference& d = of_side[side];
+        ++d.crops;
+        if (std::min(box.width, box.height) < 2 * side) continue;
+        const std::size_t bytes = static_cast<std::size_t>(side) * side * 3;
+        std::vector<std::uint8_t> exact(bytes), half(bytes);
+        decoder.decode_crop(stored, box, side, false, exact.data());
+        decoder.decode_crop_half(stored, box, side, false, half.data());
+        double sum = 0;
+        for (std::size_t k = 0; k < bytes; ++k) sum += std::abs(exact[k] - half[k]);
+        ++d.applied;
+        d.sum += sum / static_cast<double>(bytes);
+        d.worst = std::max(d.worst, sum / static_cast<double>(bytes));
+      }
+  }
+  for (const auto& [side, d] : of_side) {
+    WARN("side " << side << ": half of the size for " << d.applied << " of " << d.crops << " crops, mean difference "
+                 << d.sum / d.applied << ", of the worst crop " << d.worst);
+    CHECK(d.sum / d.applied < 2);
+  }
+}
+
 TEST_CASE("the same for Imagenette and Imagewoof", "[packed][shared][.slow]") {
   for (const char* name : {"data/imagenette", "data/imagewoof"}) check_folder(name);
 }

@@ -207,6 +207,25 @@ TEST_CASE("bench prints one line of JSON with the rates of the first epoch and t
   CHECK_THAT(run_preprocess({"bench", packed.out, "--split", "test"}).err, Contains("no shards of split 'test'"));
 }
 
+TEST_CASE("bench measures one stored kind, on a cold cache if asked, and the stages of an image", "[preprocess]") {
+  const Packed packed;
+  const auto bench = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> command = {"bench", packed.out, "--side", "32", "--seconds", "0.01"};
+    command.insert(command.end(), more.begin(), more.end());
+    return run_preprocess(command);
+  };
+  for (const auto& [kind, images] : {std::pair{"packed", 2}, std::pair{"pixels", 14}}) {
+    const auto json = nlohmann::json::parse(bench({"--kind", kind, "--cold"}).out);
+    CHECK(json.at("cold") == true);
+    CHECK(json.at("first_epoch").at("images") == images);
+    const auto stages = json.at("stage_microseconds");
+    CHECK(stages.at("images").get<int>() % images == 0);
+    for (const char* stage : {"read", "decode", "resize"}) CHECK(stages.at(stage).get<double>() > 0);
+  }
+  CHECK_THAT(bench({"--kind", "file"}).err, Contains("--kind: none of the 16 images of "));
+  CHECK(bench({"--kind", "jpeg"}).err == "preprocess: --kind: got 'jpeg', expected packed, file or pixels\n");
+}
+
 TEST_CASE("the kernels can be chosen by the environment, and only those that there are", "[preprocess]") {
   const Packed packed;
   const auto with_kernels = [&](const char* name, const std::vector<std::string>& command) {

@@ -10,6 +10,7 @@ const Kernels* avx2_kernels() {
       .plan_tables = PlanTables::kWords,
       .unpack = avx2::unpack,
       .inverse_dct = avx2::inverse_dct,
+      .inverse_dct_half = avx2::inverse_dct_half,
       .upsample_across = avx2::upsample_across,
       .upsample_both = avx2::upsample_both,
       .upsample_down = avx2::upsample_down,

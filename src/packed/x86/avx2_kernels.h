@@ -10,6 +10,8 @@ namespace avx2 {
 bool unpack(BlockRows& rows, int streams, int skip, int count);
 void inverse_dct(const std::int16_t* coefficients, int blocks, const std::uint16_t* quant, std::uint8_t* out,
                  std::ptrdiff_t stride);
+void inverse_dct_half(const std::int16_t* coefficients, int blocks, const std::uint16_t* quant, std::uint8_t* out,
+                      std::ptrdiff_t stride);
 void upsample_across(const std::uint8_t* in, int n, std::uint8_t* out);
 void upsample_both(const std::uint8_t* near, const std::uint8_t* far, int n, std::uint8_t* out);
 void upsample_down(const std::uint8_t* near, const std::uint8_t* far, int bias, int n, std::uint8_t* out);

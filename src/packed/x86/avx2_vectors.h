@@ -79,6 +79,16 @@ struct Avx2 {
     store_two_rows(low32(left, right), out, stride);
     store_two_rows(high32(left, right), out + 2 * stride, stride);
   }
+  /// column[x]: the same, of blocks of four columns.
+  [[gnu::always_inline]] static void store_four_half_rows(const V column[4], std::uint8_t* out, std::ptrdiff_t stride) {
+    const V transpose =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    const V rows = _mm256_shuffle_epi8(pack16(pack32(column[0], column[1]), pack32(column[2], column[3])), transpose);
+    const V in_order = _mm256_permutevar8x32_epi32(rows, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+    alignas(32) std::uint64_t row[4];
+    _mm256_store_si256(reinterpret_cast<V*>(row), in_order);
+    for (int y = 0; y < 4; ++y) std::memcpy(out + y * stride, &row[y], sizeof row[y]);
+  }
 
  private:
   [[gnu::always_inline]] static void store_two_rows(V v, std::uint8_t* out, std::ptrdiff_t stride) {

@@ -10,6 +10,7 @@ const Kernels* avx512_kernels() {
       .plan_tables = PlanTables::kDigits,
       .unpack = avx512::unpack,
       .inverse_dct = avx512::inverse_dct,
+      .inverse_dct_half = avx512::inverse_dct_half,
       .upsample_across = avx512::upsample_across,
       .upsample_both = avx512::upsample_both,
       .upsample_down = avx512::upsample_down,

@@ -10,6 +10,11 @@ void inverse_dct(const std::int16_t* coefficients, int blocks, const std::uint16
   SimdInverseDct<Avx512>::run(coefficients, blocks, quant, out, stride);
 }
 
+void inverse_dct_half(const std::int16_t* coefficients, int blocks, const std::uint16_t* quant, std::uint8_t* out,
+                      std::ptrdiff_t stride) {
+  SimdHalfInverseDct<Avx512>::run(coefficients, blocks, quant, out, stride);
+}
+
 void upsample_across(const std::uint8_t* in, int n, std::uint8_t* out) {
   SimdColour<Avx512>::upsample_across(in, n, out);
 }

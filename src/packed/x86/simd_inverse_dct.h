@@ -79,5 +79,45 @@ struct SimdInverseDct {
   }
 };
 
+/// At half the size: see Kernels::inverse_dct_half.
+template <class S>
+struct SimdHalfInverseDct {
+  using V = typename S::V;
+
+  /// @param in   pairs (0,4) (2,6) (1,7) (3,5)
+  template <int kShift, int kLevel>
+  [[gnu::always_inline]] static void pass(const V in[4], V out[4]) {
+    const V even = S::dot(S::set32((1 << (kShift - 1)) + (kLevel << kShift)), in[0], S::set32(pair_of(8192, 0)));
+    const V outer = S::dot(even, in[1], S::set32(pair_of(7568, -3135)));
+    const V inner = S::dot(even, in[1], S::set32(pair_of(-7568, 3135)));
+    const V odd_outer = S::dot(S::dot(in[2], S::set32(pair_of(10498, -2088))), in[3], S::set32(pair_of(3686, -2463)));
+    const V odd_inner = S::dot(S::dot(in[2], S::set32(pair_of(4348, -865))), in[3], S::set32(pair_of(-8900, 5946)));
+    out[0] = S::template shift_right32<kShift>(S::add32(outer, odd_outer));
+    out[1] = S::template shift_right32<kShift>(S::add32(inner, odd_inner));
+    out[2] = S::template shift_right32<kShift>(S::sub32(inner, odd_inner));
+    out[3] = S::template shift_right32<kShift>(S::sub32(outer, odd_outer));
+  }
+
+  static void run(const std::int16_t* coefficients, int count, const std::uint16_t* quant, std::uint8_t* out,
+                  std::ptrdiff_t stride) {
+    V q[8];
+    for (int i = 0; i < 8; ++i) q[i] = S::repeat_lane(quant + 8 * i);
+    for (int i = 0; i < count; i += S::kBlocks, coefficients += S::kBlocks * 64, out += S::kBlocks * 4) {
+      V eighth[8], left[4], right[4], a[4], b[4], row[4];
+      S::load_blocks(coefficients, eighth);
+      for (int p = 0; p < 4; ++p) {
+        left[p] = S::multiply_low16(eighth[2 * p], q[2 * p]);
+        right[p] = S::multiply_low16(eighth[2 * p + 1], q[2 * p + 1]);
+      }
+      pass<11, 0>(left, a);
+      pass<11, 0>(right, b);
+      for (int y = 0; y < 4; ++y) row[y] = S::pack32(a[y], b[y]);
+      SimdInverseDct<S>::transpose(row, left);
+      pass<18, 128>(left, a);
+      S::store_four_half_rows(a, out, stride);
+    }
+  }
+};
+
 }  // namespace
 }  // namespace mosaic
