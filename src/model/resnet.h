@@ -28,7 +28,8 @@ struct MaxPool {
   at::Tensor blur =
       {};  // filter (C, 1, 3, 3), if set: the maximum goes in steps of 1, the low pass after it in steps of 2
 
-  at::Tensor operator()(const at::Tensor& x) const;
+  /// @param direct  blur by the kernel of direct_blur.h, on images that it can take
+  at::Tensor operator()(const at::Tensor& x, bool direct = false) const;
 };
 
 /// eps 1e-5, momentum 0.1, unbiased variance for the running value, as torch's.
