@@ -8,6 +8,7 @@
 #include <cassert>
 
 #include "model/blur_kernels.h"
+#include "model/gpu_layers.h"
 
 namespace mosaic {
 namespace {
@@ -61,6 +62,7 @@ struct DirectLowPass : torch::autograd::Function<DirectLowPass> {
 
 at::Tensor blur(const at::Tensor& x, std::int64_t stride) {
   assert(stride == 1 || stride == 2);
+  if (x.is_cuda()) return gpu_layers().blur(x, stride);
   const BlurSize size{x.size(2), x.size(3), x.size(1)};
   const auto kernel = [&](const auto& k) { return stride == 1 ? k.forward : k.forward_halving; };
   return run(kernel, x, size, empty_image(x, (size.height + stride - 1) / stride, (size.width + stride - 1) / stride));
@@ -69,6 +71,7 @@ at::Tensor blur(const at::Tensor& x, std::int64_t stride) {
 at::Tensor blur_backward(const at::Tensor& dy, std::int64_t height, std::int64_t width, std::int64_t stride) {
   assert(stride == 1 || stride == 2);
   assert(dy.size(2) == (height + stride - 1) / stride && dy.size(3) == (width + stride - 1) / stride);
+  if (dy.is_cuda()) return gpu_layers().blur_backward(dy, height, width, stride);
   const auto kernel = [&](const auto& k) { return stride == 1 ? k.forward : k.backward_halving; };
   return run(kernel, dy, {height, width, dy.size(1)}, empty_image(dy, height, width));
 }
