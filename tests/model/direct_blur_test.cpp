@@ -67,7 +67,7 @@ TEST_CASE("blurring backward is the adjoint of blurring: the same inner product"
 }
 
 TEST_CASE("what is infinite spoils its neighbours alone: beyond the border there is nothing", "[model]") {
-  at::Tensor x = at::zeros({1, 20, 4, 6}, at::TensorOptions(at::kFloat).memory_format(kLayout));
+  at::Tensor x = at::zeros({1, 20, 4, 6}).contiguous(kLayout);
   x[0].select(1, 0).select(1, 5).fill_(INFINITY);
   for (const std::int64_t stride : {1, 2}) {
     const at::Tensor y = blur(x, stride);
