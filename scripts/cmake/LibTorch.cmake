@@ -53,6 +53,7 @@ if(MOSAIC_CUDA)
 
   target_link_libraries(mosaic_torch INTERFACE ${LibTorch_ROOT}/lib/libtorch_cuda.so ${LibTorch_ROOT}/lib/libc10_cuda.so
                                                mosaic_cudart)
+  include(CudaKernels)
 endif()
 
 # <ATen/ATen.h> takes 6 s to read and nearly every file of ours that uses LibTorch needs it: it is compiled once, for all of them.

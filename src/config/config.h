@@ -71,7 +71,7 @@ struct Config {
   std::optional<std::int64_t> device_train_microbatch_size;  // samples; none: the whole batch of the rank
   DeviceChoice device = DeviceChoice::kAuto;
   std::optional<Precision> precision;  // none: amp_fp16 on GPUs, fp32 on CPUs
-  bool fused_layers = true;  // on CPUs: a residual block is one function, in channels-last; else operator by operator
+  bool fused_layers = true;  // a residual block is one function, in channels-last; else operator by operator
   bool initial_evaluation = true;  // before training, and always with is_train = false
   ModelConfig model;
   TrainDatasetConfig train_dataset;

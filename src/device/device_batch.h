@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/MemoryFormat.h>
 
 #include "batch/host_batch.h"
 
@@ -13,13 +14,17 @@ struct Batch {
 };
 
 /// (x - mean) / std per channel on the 0-255 scale, in two operations, with mean and std of ImageNet rounded to float32:
-/// recipes section 2.4.
+/// recipes section 2.4. On a GPU, in float32 and channels-last, by one kernel (gpu_normalise.h), which on the process's first
+/// call is compared with LibTorch's operators; they do the work, with a warning, where it differs.
 /// @param images  uint8 (N, S, S, 3)
 /// @param type    float32, or float64 for tests
-/// @return (N, 3, S, S), contiguous, on the device of `images`
-at::Tensor normalise(const at::Tensor& images, at::ScalarType type);
+/// @param layout  of the result: the net's own saves a copy; channels-last is the order of the bytes
+/// @return (N, 3, S, S), on the device of `images`
+at::Tensor normalise(const at::Tensor& images, at::ScalarType type,
+                     at::MemoryFormat layout = at::MemoryFormat::Contiguous);
 
 /// Copy to the device and normalise there. The host batch may be let go of when this returns.
-Batch to_device(const HostBatch& host, at::Device device, at::ScalarType type);
+Batch to_device(const HostBatch& host, at::Device device, at::ScalarType type,
+                at::MemoryFormat layout = at::MemoryFormat::Contiguous);
 
 }  // namespace mosaic

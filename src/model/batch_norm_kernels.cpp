@@ -1,8 +1,5 @@
 #include "model/batch_norm_kernels.h"
 
-#include <algorithm>
-#include <cstdlib>
-#include <string_view>
 #include <type_traits>
 
 namespace mosaic {
@@ -17,24 +14,6 @@ extern const BatchNormKernels<Bfloat16Bits> kAvx2Bfloat16, kAvx512Bfloat16;
 
 namespace {
 
-InstructionSet processors() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    return InstructionSet::kAvx512;
-  if (__builtin_cpu_supports("avx2")) return InstructionSet::kAvx2;
-#endif
-  return InstructionSet::kPortable;
-}
-
-InstructionSet allowed() {
-  const char* wish = std::getenv("ATEN_CPU_CAPABILITY");
-  const std::string_view name = wish ? wish : "";
-  return name == "default" ? InstructionSet::kPortable
-         : name == "avx2"  ? InstructionSet::kAvx2
-                           : InstructionSet::kAvx512;
-}
-
 template <class T>
 const BatchNormKernels<T>& choose(const BatchNormKernels<float>& float32,
                                   const BatchNormKernels<Bfloat16Bits>& bfloat16) {
@@ -45,11 +24,6 @@ const BatchNormKernels<T>& choose(const BatchNormKernels<float>& float32,
 }
 
 }  // namespace
-
-InstructionSet best_instruction_set() {
-  static const InstructionSet best = std::min(processors(), allowed());
-  return best;
-}
 
 template <class T>
 const BatchNormKernels<T>& batch_norm_kernels(InstructionSet set) {

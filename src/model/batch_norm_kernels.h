@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "model/instruction_set.h"
+
 namespace mosaic {
 
 /// Batch norm, alone or together with the ReLU and the addition that follow it in a residual net, over plain memory:
@@ -12,9 +14,6 @@ namespace mosaic {
 /// ranges. Sums are overwritten, not added to. Values are stored as `T` and computed in float32, without fused
 /// multiply-add and always in the order of the rows: every instruction set gives the same bits. Any number of channels
 /// and rows, no alignment. NaN goes through ReLU as in LibTorch.
-
-/// bfloat16: the upper half of a float32, rounded to nearest even.
-using Bfloat16Bits = std::uint16_t;
 
 /// What batch norm does with channel c: (x - mean[c]) * scale[c] + bias[c].
 struct Normalisation {
@@ -87,12 +86,6 @@ struct BatchNormKernels {
   void (*backward)(const T* x, const T* g, std::int64_t rows, std::int64_t channels, const KeepRows& keep,
                    const InputGradient& gradient, T* dx);
 };
-
-enum class InstructionSet { kPortable, kAvx2, kAvx512 };
-
-/// The best one that this processor has. ATEN_CPU_CAPABILITY=avx2 or default in the environment lowers it, as it does
-/// LibTorch's own.
-InstructionSet best_instruction_set();
 
 /// @param set  at most `best_instruction_set()` where its kernels are to be called
 template <class T>

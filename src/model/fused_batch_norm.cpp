@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/batch_norm_kernels.h"
+#include "model/gpu_layers.h"
 
 namespace mosaic {
 namespace {
@@ -204,11 +205,14 @@ double count(const at::Tensor& x) { return static_cast<double>(Rows(x).rows); }
 }  // namespace
 
 bool is_fusable(const at::Tensor& x, const BatchNorm& norm) {
-  return x.is_cpu() && x.dim() == 4 && x.numel() > 0 &&
-         (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16) && norm.weight.scalar_type() == at::kFloat;
+  const at::ScalarType type = x.scalar_type();
+  return (x.is_cpu() || x.is_cuda()) && x.dim() == 4 && x.numel() > 0 &&
+         (type == at::kFloat || type == at::kBFloat16 || (type == at::kHalf && x.is_cuda())) &&
+         norm.weight.scalar_type() == at::kFloat;
 }
 
 NormPass start_norm(const at::Tensor& x, BatchNorm& norm, bool batch_statistics) {
+  if (x.is_cuda()) return gpu_layers().start_norm(x, norm, batch_statistics);
   constexpr double kEpsilon = 1e-5;
   const std::int64_t channels = x.size(1);
   const auto options = norm.running_mean.options();
@@ -240,6 +244,7 @@ NormPass start_norm(const at::Tensor& x, BatchNorm& norm, bool batch_statistics)
 }
 
 at::Tensor norm_relu(const at::Tensor& x, const NormPass& norm) {
+  if (x.is_cuda()) return gpu_layers().norm_relu(x, norm);
   const Rows rows(x);
   at::Tensor y = at::empty_like(x);
   with_type_of(x, [&]<class T>(T) {
@@ -253,6 +258,7 @@ at::Tensor norm_relu(const at::Tensor& x, const NormPass& norm) {
 
 at::Tensor norm_add_relu(const at::Tensor& x, const NormPass& norm, const at::Tensor& keep,
                          const ShortcutPass& shortcut) {
+  if (x.is_cuda()) return gpu_layers().norm_add_relu(x, norm, keep, shortcut);
   const Rows rows(x);
   at::Tensor y = at::empty_like(x);
   with_type_of(x, [&]<class T>(T) {
@@ -266,6 +272,7 @@ at::Tensor norm_add_relu(const at::Tensor& x, const NormPass& norm, const at::Te
 }
 
 NormGradients norm_relu_backward(const at::Tensor& x, const NormPass& norm, const at::Tensor& dy) {
+  if (x.is_cuda()) return gpu_layers().norm_relu_backward(x, norm, dy);
   const Rows rows(x);
   ChunkSums sums(rows, 2);
   Slopes slopes;
@@ -288,6 +295,7 @@ NormGradients norm_relu_backward(const at::Tensor& x, const NormPass& norm, cons
 NormAddGradients norm_add_relu_backward(const at::Tensor& x, const NormPass& norm, const at::Tensor& keep,
                                         const ShortcutPass& shortcut, const at::Tensor& y, const at::Tensor& dy,
                                         const at::Tensor& more_dy) {
+  if (x.is_cuda()) return gpu_layers().norm_add_relu_backward(x, norm, keep, shortcut, y, dy, more_dy);
   const Rows rows(x);
   const at::Tensor g = at::empty_like(x);
   ChunkSums sums(rows, shortcut.norm ? 4 : 2);

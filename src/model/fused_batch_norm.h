@@ -6,14 +6,14 @@
 
 namespace mosaic {
 
-/// Batch norm with what surrounds it in a residual net, on whole tensors on the CPU: one pass over memory for the
-/// statistics and one for the rest, forward and backward each, on LibTorch's threads. The sums do not depend on the
-/// number of threads. No autograd in here.
+/// Batch norm with what surrounds it in a residual net, on whole tensors: one pass over memory for the statistics and one
+/// for the rest, forward and backward each. On the CPU by LibTorch's threads, the sums not depending on their number; on
+/// GPUs in LibTorch's current stream (gpu_layers.h). No autograd in here.
 ///
-/// Images are (N, C, H, W), dense in channels-last, float32 or bfloat16, all of one type; a batch norm's parameters and
-/// statistics are float32. Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167, algorithms 1 and 2, as LibTorch
-/// computes them: differs from its composition of operators by rounding, and in bfloat16 by rounding once where that
-/// rounds after every operator.
+/// Images are (N, C, H, W), dense in channels-last, float32, bfloat16 or, on GPUs, float16, all of one type; a batch norm's
+/// parameters and statistics are float32. Ioffe and Szegedy, Batch Normalization, arXiv:1502.03167, algorithms 1 and 2, as
+/// LibTorch computes them: differs from its composition of operators by rounding, and in 16 bits by rounding once where
+/// that rounds after every operator.
 
 /// True if these functions can work on `x`, with `norm`.
 bool is_fusable(const at::Tensor& x, const BatchNorm& norm);

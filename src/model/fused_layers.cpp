@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/blur_pool.h"
+#include "model/direct_blur.h"
 #include "model/fused_batch_norm.h"
 
 namespace mosaic {
@@ -22,16 +22,22 @@ at::Tensor in_channels_last(const at::Tensor& x) { return x.contiguous(at::Memor
 /// A convolution in one forward pass.
 struct ConvolutionPass {
   at::Tensor input, weight;  // as convolved: after the blur, in the input's type
-  at::Tensor blur;
-  std::int64_t stride = 1, padding = 0;
+  std::int64_t blur_stride;  // 0: there is no blur
+  std::int64_t stride, padding;
+  std::int64_t height, width;  // before the blur
 
   /// @param from  the weight is converted to its type, once for each Autocast
   ConvolutionPass(const Convolution& conv, const at::Tensor& from)
-      : input(conv.blur.defined() ? in_channels_last(low_pass(from, conv.blur, 1)) : from),
-        weight(at::autocast::cached_cast(from.scalar_type(), conv.weight, c10::DeviceType::CPU).detach()),
-        blur(conv.blur),
+      : weight(at::autocast::cached_cast(from.scalar_type(), conv.weight, from.device().type()).detach()),
+        blur_stride(conv.blur.defined() ? 1 : 0),
         stride(conv.stride),
-        padding(conv.padding) {}
+        padding(conv.padding),
+        height(from.size(2)),
+        width(from.size(3)) {
+    // A 1x1 convolution looks at single pixels: those of the blurred image that it would step over need not be made.
+    if (blur_stride > 0 && weight.size(2) == 1 && weight.size(3) == 1 && padding == 0) std::swap(blur_stride, stride);
+    input = blur_stride > 0 ? blur(from, blur_stride) : from;
+  }
 
   at::Tensor forward() const {
     return in_channels_last(at::conv2d(input, weight, {}, {stride, stride}, {padding, padding}));
@@ -43,8 +49,8 @@ struct ConvolutionPass {
   Gradients backward(const at::Tensor& dy) const {
     auto [dx, dw, bias] = at::convolution_backward(dy, input, weight, std::nullopt, {stride, stride},
                                                    {padding, padding}, {1, 1}, false, {0, 0}, 1, {true, true, false});
-    if (blur.defined()) dx = low_pass(dx, blur, 1);  // its own adjoint: symmetric, zeros beyond the border
-    return {in_channels_last(dx), dw};
+    dx = in_channels_last(dx);
+    return {blur_stride > 0 ? blur_backward(dx, height, width, blur_stride) : dx, dw};
   }
 };
 

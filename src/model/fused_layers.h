@@ -6,7 +6,7 @@
 
 namespace mosaic {
 
-/// Layers of the net as one autograd function each, with a backward pass written out: on a CPU all but the convolutions
+/// Layers of the net as one autograd function each, with a backward pass written out: all but the convolutions
 /// is memory traffic, most of which this saves. Same values as the composition of operators in resnet.cpp, up to
 /// rounding, in training; in evaluation that composition is used. Convolutions are LibTorch's.
 
@@ -16,8 +16,8 @@ struct BlockOutput {
   at::Tensor branch, shortcut;
 };
 
-/// True if the functions below can take `x`, the result of the stem's convolution: on the CPU, in float32 or bfloat16,
-/// while `norm` is float32.
+/// True if the functions below can take `x`, the result of the stem's convolution: in float32, bfloat16 or, on a
+/// GPU, float16, while `norm` is float32.
 bool can_fuse(const at::Tensor& x, const BatchNorm& norm);
 
 /// relu(norm(x)). The backward pass can be made once, and uses up the memory of `x`.

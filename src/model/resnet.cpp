@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "model/blur_pool.h"
+#include "model/direct_blur.h"
 #include "model/fused_layers.h"
 
 namespace mosaic {
@@ -52,9 +53,10 @@ at::Tensor Convolution::operator()(const at::Tensor& x) const {
   return at::conv2d(blur.defined() ? low_pass(x, blur, 1) : x, weight, {}, {stride, stride}, {padding, padding});
 }
 
-at::Tensor MaxPool::operator()(const at::Tensor& x) const {
+at::Tensor MaxPool::operator()(const at::Tensor& x, bool direct) const {
   if (!blur.defined()) return at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
-  return low_pass(at::max_pool2d(x, {3, 3}, {1, 1}, {1, 1}), blur, 2);
+  const at::Tensor maxima = at::max_pool2d(x, {3, 3}, {1, 1}, {1, 1});
+  return direct ? direct_low_pass(maxima, 2) : low_pass(maxima, blur, 2);
 }
 
 at::Tensor BatchNorm::operator()(const at::Tensor& x, bool training) {
@@ -96,7 +98,8 @@ at::Tensor ResNet::forward(const at::Tensor& images, const at::Tensor& keep) {
   const bool batch_statistics = training_ && !freeze_batch_norm_;
   at::Tensor x = stem_.conv(images);
   const bool fuse = fused_layers_ && training_ && can_fuse(x, stem_.norm);
-  x = max_pool_(fuse ? fused_norm_relu(x, stem_.norm, batch_statistics) : stem_.norm(x, batch_statistics).relu_());
+  x = fuse ? fused_norm_relu(x, stem_.norm, batch_statistics) : stem_.norm(x, batch_statistics).relu_();
+  x = max_pool_(x, fuse);
 
   std::int64_t dropping = 0;  // blocks with a drop rate so far: rows of `keep`
   BlockOutput both{x, x};

@@ -28,7 +28,8 @@ struct MaxPool {
   at::Tensor blur =
       {};  // filter (C, 1, 3, 3), if set: the maximum goes in steps of 1, the low pass after it in steps of 2
 
-  at::Tensor operator()(const at::Tensor& x) const;
+  /// @param direct  blur by the kernel of direct_blur.h, on images that it can take
+  at::Tensor operator()(const at::Tensor& x, bool direct = false) const;
 };
 
 /// eps 1e-5, momentum 0.1, unbiased variance for the running value, as torch's.
@@ -82,14 +83,16 @@ class ResNet {
   void set_training(bool training) { training_ = training; }
   bool training() const { return training_; }
 
-  /// In training on a CPU, let each block be one function (fused_layers.h), where that is possible: in float32, alone or with
-  /// autocast to bfloat16. Off in a new net.
+  /// In training, let each block be one function (fused_layers.h), where that is possible: in float32, alone or with autocast to
+  /// bfloat16 or, on a GPU, float16. Off in a new net.
   void use_fused_layers(bool fused) { fused_layers_ = fused; }
 
   /// Moves and converts all tensors; parameters are new ones afterwards: call before an optimizer is built.
   void to(at::Device device, at::ScalarType type);
   at::Device device() const { return fc_weight_.device(); }
   at::ScalarType type() const { return fc_weight_.scalar_type(); }
+  /// Of the convolutions' weights, and the one of images that need not be converted: channels_last.h.
+  at::MemoryFormat layout() const { return stem_.conv.weight.suggest_memory_format(); }
 
   /// What is learnt, in torchvision's order; every one requires a gradient.
   std::vector<NamedTensor> parameters() const;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "optim/flat_walk.h"
 
 namespace mosaic {
 namespace {
@@ -31,6 +32,37 @@ bool reached(const Duration& start, const Progress& now, double elapsed) {
       break;
   }
   throw Error(str("ema.ema_start: got ", start.text(), ", expected a time in ep, ba or dur"));
+}
+
+/// averages <- averages s + weights (1 - s): two products and a sum, each rounded; a fused multiply-add would give other bits
+/// than the reference. In one pass over memory where it can be, else operator by operator, which defines it.
+void average(const std::vector<at::Tensor>& averages, const std::vector<at::Tensor>& weights, double smoothing) {
+  struct Pointers {
+    float* average;
+    const float* weight;
+  };
+  std::vector<Pointers> all;
+  FlatWalk walk;
+  std::vector<at::Tensor> other_averages, other_weights;
+  for (std::size_t i = 0; i < averages.size(); ++i) {
+    if (side_by_side(averages[i], weights[i])) {
+      all.push_back({averages[i].mutable_data_ptr<float>(), weights[i].const_data_ptr<float>()});
+      walk.add(averages[i].numel());
+    } else {
+      other_averages.push_back(averages[i]);
+      other_weights.push_back(weights[i]);
+    }
+  }
+  const auto old_part = static_cast<float>(smoothing), new_part = static_cast<float>(1 - smoothing);
+  walk.for_ranges([&](std::size_t i, std::int64_t begin, std::int64_t end) {
+    float* __restrict a = all[i].average;
+    const float* __restrict w = all[i].weight;
+    for (std::int64_t k = begin; k < end; ++k) a[k] = a[k] * old_part + w[k] * new_part;
+  });
+  if (other_averages.empty()) return;
+  const auto new_parts = at::_foreach_mul(other_weights, 1 - smoothing);
+  at::_foreach_mul_(other_averages, smoothing);
+  at::_foreach_add_(other_averages, new_parts);
 }
 
 /// The counter goes the way of the tensors: averaged in their type, then cut.
@@ -86,10 +118,7 @@ void Ema::start_or_update(const Progress& now, double elapsed, std::int64_t coun
   // Due at the moment of the start, too: then it averages the weights with themselves, as the reference does, which may
   // change their last bit.
   if (count % static_cast<std::int64_t>(config_.update_interval.value) != 0) return;
-  // Two products and a sum, each rounded: a fused multiply-add would give other bits than the reference.
-  const auto new_parts = at::_foreach_mul(tracked_, 1 - smoothing_);
-  at::_foreach_mul_(averages_, smoothing_);
-  at::_foreach_add_(averages_, new_parts);
+  average(averages_, tracked_, smoothing_);
   batches_tracked_ = !tracked_.empty() && tracked_.front().scalar_type() == at::kDouble
                          ? averaged<double>(batches_tracked_, batches_tracked, smoothing_)
                          : averaged<float>(batches_tracked_, batches_tracked, smoothing_);

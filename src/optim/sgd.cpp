@@ -1,12 +1,12 @@
 #include "optim/sgd.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include <cstdlib>
 #include <string_view>
 
+#include "optim/flat_walk.h"
 #include "optim/sgd_kernel.h"
 
 namespace mosaic {
@@ -26,27 +26,35 @@ bool has_kernel() {
 #endif
 }
 
-/// Whether the three are the same floats in the same order, without gaps.
-bool fits_kernel(const at::Tensor& weight, const at::Tensor& gradient, const at::Tensor& momentum) {
-  return weight.is_cpu() && weight.scalar_type() == at::kFloat && gradient.scalar_type() == at::kFloat &&
-         momentum.scalar_type() == at::kFloat && weight.is_non_overlapping_and_dense() &&
-         gradient.strides() == weight.strides() && momentum.strides() == weight.strides();
-}
+/// The step of parameters whose gradient and momentum lie in memory as they do, all in one pass.
+class OnePass {
+ public:
+  /// @return whether the parameter will be stepped by `run`
+  bool take(const at::Tensor& weight, const at::Tensor& gradient, const at::Tensor& momentum) {
+    if (!side_by_side(weight, gradient) || !side_by_side(weight, momentum)) return false;
+    all_.push_back(
+        {weight.mutable_data_ptr<float>(), momentum.mutable_data_ptr<float>(), gradient.const_data_ptr<float>()});
+    walk_.add(weight.numel());
+    return true;
+  }
 
-void step_in_one_pass(const SgdStep& step, const at::Tensor& weight, const at::Tensor& gradient,
-                      const at::Tensor& momentum) {
+  void run([[maybe_unused]] const SgdStep& step) const {
 #if defined(__x86_64__)
-  constexpr std::int64_t kGrain = 1 << 15;
-  float* w = weight.mutable_data_ptr<float>();
-  float* m = momentum.mutable_data_ptr<float>();
-  const float* g = gradient.const_data_ptr<float>();
-  at::parallel_for(0, weight.numel(), kGrain, [&](std::int64_t begin, std::int64_t end) {
-    sgd_step_avx2(step, end - begin, g + begin, m + begin, w + begin);
-  });
-#else
-  static_cast<void>(step), static_cast<void>(weight), static_cast<void>(gradient), static_cast<void>(momentum);
+    walk_.for_ranges([&](std::size_t i, std::int64_t begin, std::int64_t end) {
+      const Pointers& p = all_[i];
+      sgd_step_avx2(step, end - begin, p.gradient + begin, p.momentum + begin, p.weight + begin);
+    });
 #endif
-}
+  }
+
+ private:
+  struct Pointers {
+    float *weight, *momentum;
+    const float* gradient;
+  };
+  std::vector<Pointers> all_;
+  FlatWalk walk_;
+};
 
 }  // namespace
 
@@ -60,19 +68,17 @@ void DecoupledSgd::step(double lr) {
 
   // What the kernel cannot take, or all: operator by operator, which defines the step.
   std::vector<at::Tensor> parameters, gradients, momentum;
+  OnePass one_pass;
   const bool kernel = has_kernel() && options_.momentum != 0 && !momentum_.empty();
-  const SgdStep numbers{static_cast<float>(options_.momentum), static_cast<float>(1 - options_.dampening),
-                        static_cast<float>(decay), static_cast<float>(-lr), options_.nesterov};
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const at::Tensor& gradient = parameters_[i].grad();
-    if (kernel && fits_kernel(parameters_[i], gradient, momentum_[i])) {
-      step_in_one_pass(numbers, parameters_[i], gradient, momentum_[i]);
-      continue;
-    }
+    if (kernel && one_pass.take(parameters_[i], gradient, momentum_[i])) continue;
     parameters.push_back(parameters_[i]);
     gradients.push_back(gradient);
     if (!momentum_.empty()) momentum.push_back(momentum_[i]);
   }
+  one_pass.run({static_cast<float>(options_.momentum), static_cast<float>(1 - options_.dampening),
+                static_cast<float>(decay), static_cast<float>(-lr), options_.nesterov});
   if (parameters.empty()) return;
 
   std::vector<at::Tensor> direction = gradients;

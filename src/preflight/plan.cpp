@@ -41,7 +41,7 @@ std::optional<double> measure_training(const MpiSession& mpi, Run& run, const Re
     seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
   const bool passed = table.passes("training step", [&] {
-    batch = to_device(reading.batch, run.net.device(), run.net.type());
+    batch = to_device(reading.batch, run.net.device(), run.net.type(), run.net.layout());
     if (const std::int64_t n = batch.images.size(0); !on_gpu && n > kImagesOnCpu)
       batch = {batch.images.narrow(0, 0, kImagesOnCpu), batch.labels.narrow(0, 0, kImagesOnCpu)};
     train(kWarmUp);

@@ -8,10 +8,19 @@
 #include "batch/sampler.h"
 #include "model/blur_pool.h"
 #include "model/channels_last.h"
+#include "model/gpu_check.h"
 #include "model/stochastic_depth.h"
 
 namespace mosaic {
 namespace {
+
+/// Whether the kernels for GPUs compute what they should on this GPU: a wrong one must not train.
+bool can_trust_kernels(at::Device gpu) {
+  const auto found = disagreements(gpu_layers(), gpu);
+  for (const std::string& line : found) log_warning(mosaic::str("GPU kernel ", line));
+  if (!found.empty()) log_warning("fused_layers: LibTorch's operators are used instead of these kernels");
+  return found.empty();
+}
 
 ResNet make_net(const Config& config, at::Device device, at::ScalarType type) {
   // The same seed on all ranks, hence the same weights.
@@ -21,7 +30,8 @@ ResNet make_net(const Config& config, at::Device device, at::ScalarType type) {
     if (replaced.empty()) log_warning("algorithms.blurpool: there is no layer to blur: it has no effect");
     log_info(mosaic::str("blurpool: ", replaced.size(), " layers blurred"));
   }
-  const bool fuse = config.fused_layers && device.is_cpu() && type == at::kFloat;
+  const bool fuse =
+      config.fused_layers && type == at::kFloat && (device.is_cpu() || (device.is_cuda() && can_trust_kernels(device)));
   if (config.algorithms.channels_last || fuse) use_channels_last(net);
   net.use_fused_layers(fuse);
   net.to(device, type);

@@ -119,7 +119,7 @@ class Trainer {
     const double data_seconds = watch.seconds();
     result_.data_wait_seconds += data_seconds;
     const StepResult step =
-        train_step(run_, to_device(host, run_.net.device(), run_.net.type()), stop_requests_.poll());
+        train_step(run_, to_device(host, run_.net.device(), run_.net.type(), run_.net.layout()), stop_requests_.poll());
     const double exchange_seconds = seconds_in_collectives() - exchange_before;
     const double compute_seconds = watch.seconds() - data_seconds - exchange_seconds;
     check_finite(step);
@@ -290,7 +290,7 @@ class Trainer {
         }
         if (host) {
           bar.update(done++, "");
-          return to_device(host, run_.net.device(), run_.net.type());
+          return to_device(host, run_.net.device(), run_.net.type(), run_.net.layout());
         }
         for (; !cut_short && round < rounds; ++round) ask();
         return std::nullopt;

@@ -16,7 +16,7 @@ TEST_CASE("every byte of every channel is normalised as the reference does, bit 
   CHECK(at::equal(normalise(bytes, at::kFloat).view({3, 256}), expected));
 }
 
-TEST_CASE("a host batch arrives in planes, with its labels", "[device]") {
+TEST_CASE("a host batch arrives in planes or in the order of its bytes, with its labels", "[device]") {
   const auto slab = std::make_shared<Slab>();
   slab->size = 2, slab->side = 2;
   for (int i = 0; i < 24; ++i) slab->images.push_back(static_cast<std::uint8_t>(i));
@@ -26,6 +26,9 @@ TEST_CASE("a host batch arrives in planes, with its labels", "[device]") {
   CHECK(batch.images.is_contiguous());
   CHECK(batch.images[1][2][0][1].item<double>() == Approx((17 - 103.53) / 57.375).epsilon(1e-6));
   CHECK(at::equal(batch.labels, at::tensor({7, 9}, at::kLong)));
+  const Batch last = to_device(slab, at::kCPU, at::kDouble, at::MemoryFormat::ChannelsLast);
+  CHECK(last.images.is_contiguous(at::MemoryFormat::ChannelsLast));
+  CHECK(at::equal(last.images, batch.images));
 }
 
 }  // namespace

@@ -56,6 +56,37 @@ TEST_CASE("the average starts as the weights after the first step, and moves at 
   CHECK(ema.averages()[0][0].item<double>() == 2.75);  // an interval in batches has nothing to do with epochs
 }
 
+TEST_CASE("on a CPU the average in one pass has the bits of the one operator by operator", "[optim]") {
+  const c10::NoGradGuard no_grad;
+  // Sizes around those of vectors, one for several threads, none at all; tensors with gaps go operator by operator.
+  std::vector<at::Tensor> dense, gapped;
+  for (const std::int64_t n : {1, 7, 0, 8, 9, 31, 1000, 200'003})
+    dense.push_back(at::arange(n, at::kFloat).mul(0.37).sin());
+  dense.push_back(
+      at::arange(6 * 5 * 3 * 3, at::kFloat).cos().view({6, 5, 3, 3}).contiguous(at::MemoryFormat::ChannelsLast));
+  for (const at::Tensor& w : dense) gapped.push_back(at::stack({w, w}, -1).select(-1, 0));
+  const EmaConfig config{.half_life = batches(100), .update_interval = batches(1)};
+  Ema one(config, dense, 0), other(config, gapped, 0);
+  std::vector<at::Tensor> expected;
+  for (const at::Tensor& w : dense) expected.push_back(at::empty_like(w));
+  for (int step = 1; step <= 4; ++step) {
+    for (std::size_t i = 0; i < dense.size(); ++i) {
+      dense[i].mul_(1.7).cos_();
+      gapped[i].copy_(dense[i]);
+      if (step == 1) expected[i].copy_(dense[i]);
+      const double s = ema_smoothing(config);
+      expected[i].mul_(s).add_(dense[i] * (1 - s));
+    }
+    one.after_batch({.batch = step}, 0, step);
+    other.after_batch({.batch = step}, 0, step);
+  }
+  for (std::size_t i = 0; i < dense.size(); ++i) {
+    INFO(i);
+    CHECK(at::equal(one.averages()[i], expected[i]));
+    CHECK(at::equal(other.averages()[i], expected[i]));
+  }
+}
+
 TEST_CASE("a swap exchanges values in place, leaves gradients alone, and the second undoes the first", "[optim]") {
   const at::Tensor flat = at::arange(6, at::kFloat);
   const at::Tensor w = at::ones({2, 3, 2, 2}).contiguous(at::MemoryFormat::ChannelsLast).requires_grad_(true);

@@ -5,7 +5,9 @@
 
 #include "catch.h"
 #include "comm/mpi_session.h"
+#include "device/device_batch.h"
 #include "golden_tensors.h"
+#include "model/gpu_check.h"
 #include "train/device_choice.h"
 #include "train/train_step.h"
 
@@ -68,6 +70,52 @@ TEST_CASE("GPU ranks that share a batch train as one CPU rank does", "[train][gp
     const StepResult b = train_step(*shared, batch_of_rank(ranks.group->rank(), ranks.group->size(), ranks.device));
     CHECK(b.loss == Approx(a.loss).epsilon(1e-9));
     CHECK(test::deviation_of_largest(shared->gradients.flat().cpu(), alone->gradients.flat()) < 1e-9);
+  }
+}
+
+TEST_CASE("every kernel of ours agrees with LibTorch's operators on this GPU", "[train][gpu]") {
+  const GpuRanks ranks;
+  if (!ranks.group) return;
+  for (const std::string& line : disagreements(gpu_layers(), ranks.device)) FAIL_CHECK(line);
+}
+
+TEST_CASE("bytes are normalised on a GPU with the bits of a CPU, in both layouts", "[train][gpu]") {
+  const GpuRanks ranks;
+  if (!ranks.group) return;
+  const at::Tensor bytes = at::arange(3 * 17 * 17 * 3).mul(37).remainder(256).to(at::kByte).view({3, 17, 17, 3});
+  const at::Tensor expected = normalise(bytes, at::kFloat);
+  for (const auto layout : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+    const at::Tensor images = normalise(bytes.to(ranks.device), at::kFloat, layout);
+    CHECK(images.is_contiguous(layout));
+    CHECK(at::equal(images.cpu(), expected));
+  }
+}
+
+TEST_CASE("a step on a GPU with fused layers is the step without them, up to rounding", "[train][gpu]") {
+  const GpuRanks ranks;
+  if (!ranks.group) return;
+  Config config;
+  config.model = {.name = "resnet50", .num_classes = 5};
+  config.train_dataset.batch_size = 8;
+  config.optimizer = {.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-3};
+  config.scheduler.t_warmup = {0, TimeUnit::kEpoch};
+  config.algorithms.blurpool.emplace();
+  Batch batch = batch_of_rank(ranks.group->rank(), ranks.group->size(), ranks.device);
+  batch.images = batch.images.to(at::kFloat);
+  for (const auto& [precision, tolerance] : {std::pair{Precision::kFp32, 2e-2}, {Precision::kAmpBf16, 0.3}}) {
+    config.precision = precision;
+    std::vector<at::Tensor> gradients;
+    std::vector<double> losses;
+    for (const bool fused : {false, true}) {
+      config.fused_layers = fused;
+      const auto run = build_run(config, *ranks.group, ranks.device, at::kFloat, 80);
+      losses.push_back(train_step(*run, batch).loss);
+      std::vector<at::Tensor> parts;  // in one order, whatever the layout
+      for (const auto& p : run->net.parameters()) parts.push_back(p.tensor.grad().flatten());
+      gradients.push_back(at::cat(parts).cpu());
+    }
+    CHECK(losses[1] == Approx(losses[0]).epsilon(tolerance));
+    CHECK(((gradients[1] - gradients[0]).norm() / gradients[0].norm()).item<double>() <= tolerance);  // ReLUs flip
   }
 }
 

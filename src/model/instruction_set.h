@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+
+namespace mosaic {
+
+/// The instruction sets that this folder's kernels for CPUs are compiled for, each in files of its own.
+enum class InstructionSet { kPortable, kAvx2, kAvx512 };
+
+/// The best one that this processor has. ATEN_CPU_CAPABILITY=avx2 or default in the environment lowers it, as it does
+/// LibTorch's own.
+InstructionSet best_instruction_set();
+
+/// bfloat16, as those kernels store it: the upper half of a float32, rounded to nearest even.
+using Bfloat16Bits = std::uint16_t;
+
+}  // namespace mosaic
