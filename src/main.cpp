@@ -13,10 +13,12 @@
 #include "comm/activity_board.h"
 #include "comm/mpi_node_memory.h"
 #include "comm/mpi_session.h"
+#include "comm/node_cores.h"
 #include "comm/watchdog.h"
 #include "config/config.h"
 #include "device/cpu_settings.h"
 #include "device/gpu.h"
+#include "device/memory_limit.h"
 #include "preflight/preflight.h"
 #include "report/html_report.h"
 #include "train/checkpoint.h"
@@ -128,12 +130,16 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
     preflight(mpi, config);
     return kExitDone;
   }
+  const std::string places = divide_cores(mpi);
   const int cores = cores_of_rank(mpi.local_size());
+  log_info(str("processors of the ranks: ", places, "; ", cores, cores == 1 ? " thread" : " threads",
+               " of each to compute, as many to load", mpi.size() > 1 ? ", one to exchange gradients" : ""));
   at::set_num_threads(cores);
 
   const Ranks ranks = open_ranks(mpi, config);
   const AbortWithGroup abort_with_group(watchdog, *ranks.group);
   if (ranks.device.is_cpu()) prepare_cpu();
+  if (ranks.device.is_cpu() && config.auto_microbatch_size) count_tensor_memory();
   std::unique_ptr<Data> data;
   std::unique_ptr<Run> run;
   std::unique_ptr<RunLog> log;
@@ -141,6 +147,7 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
   agree([&] {
     data = open_data(config, mpi.size(), cores, *memory);
     run = build_run(config, *ranks.group, ranks.device, at::kFloat, data->train_shards->size());
+    run->processes_on_node = mpi.local_size();
   });
   if (const auto path = start_from(config)) {
     load_checkpoint(*path, *run, data->train_shards->fingerprint());

@@ -87,18 +87,19 @@ double seconds_in_collectives() { return static_cast<double>(activity().blocked)
 void post_queued(Collective collective, std::int64_t bytes) {
   ActivitySlot& slot = activity();
   slot.bytes = bytes;
-  slot.collectives = slot.collectives + 1;
+  ++slot.collectives;
   slot.collective = static_cast<int>(collective);
 }
 
-InCollective::InCollective(Collective collective, std::int64_t bytes) : began_(monotonic_nanoseconds()) {
+Blocked::Blocked() : began_(monotonic_nanoseconds()) {}
+
+Blocked::~Blocked() { activity().blocked += monotonic_nanoseconds() - began_; }
+
+InCollective::InCollective(Collective collective, std::int64_t bytes, Caller caller) {
+  if (caller == Caller::kWaits) blocked_.emplace();
   post_queued(collective, bytes);
 }
 
-InCollective::~InCollective() {
-  ActivitySlot& slot = activity();
-  slot.collective = static_cast<int>(Collective::kNone);
-  slot.blocked = slot.blocked + monotonic_nanoseconds() - began_;
-}
+InCollective::~InCollective() { activity().collective = static_cast<int>(Collective::kNone); }
 
 }  // namespace mosaic

@@ -3,11 +3,13 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 namespace mosaic {
 
-/// What a rank is doing, posted by its main thread where a watchdog, of this process or of another one on the node, can read it at any
-/// time. Posting costs a few nanoseconds: atomic stores, no lock, no system call. One activity per process, as there is one log.
+/// What a rank is doing, posted where a watchdog, of this process or of another one on the node, can read it at any time. Posting costs a
+/// few nanoseconds: atomic stores, no lock, no system call. One activity per process, as there is one log: phases and places are the main
+/// thread's, collectives those of whichever thread communicates, which is one at a time.
 
 enum class Phase : int { kStart, kStep, kEvaluation, kCheckpoint, kEnd };
 constexpr int kPhases = 5;
@@ -26,7 +28,7 @@ struct ActivitySlot {
   std::atomic<std::int64_t> collective{0};        // what it is in, Collective::kNone between two
   std::atomic<std::int64_t> collectives{0};       // how many it has entered: all ranks enter the same ones
   std::atomic<std::int64_t> bytes{0};             // of the one that it is in
-  std::atomic<std::int64_t> blocked{0};           // nanoseconds spent in collectives
+  std::atomic<std::int64_t> blocked{0};           // nanoseconds that the main thread has spent in collectives
 
   /// All fields of `other`, one after the other.
   void copy_from(const ActivitySlot& other);
@@ -49,19 +51,34 @@ struct PhaseTimes {
 };
 PhaseTimes times_of(Phase phase);
 
-/// Seconds that this rank has spent in collectives: waiting for the others, and sending.
+/// Seconds that this rank's main thread has spent in collectives: waiting for the others, and sending.
 double seconds_in_collectives();
+
+/// Counts as spent in collectives what lies between its beginning and its end.
+class Blocked {
+ public:
+  Blocked();
+  ~Blocked();
+  Blocked(const Blocked&) = delete;
+  Blocked& operator=(const Blocked&) = delete;
+
+ private:
+  std::int64_t began_;
+};
+
+/// What the main thread does meanwhile. Where it goes on, the collective takes none of its time.
+enum class Caller { kWaits, kGoesOn };
 
 /// The rank is in a collective while this lives.
 class InCollective {
  public:
-  explicit InCollective(Collective collective, std::int64_t bytes = 0);
+  explicit InCollective(Collective collective, std::int64_t bytes = 0, Caller caller = Caller::kWaits);
   ~InCollective();
   InCollective(const InCollective&) = delete;
   InCollective& operator=(const InCollective&) = delete;
 
  private:
-  std::int64_t began_;
+  std::optional<Blocked> blocked_;
 };
 
 /// A collective that the GPU will do in its turn: the rank counts as being in it until the next one.

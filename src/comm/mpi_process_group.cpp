@@ -2,6 +2,7 @@
 #include <exception>
 
 #include "comm/activity.h"
+#include "comm/mpi_background_mean.h"
 #include "comm/mpi_call.h"
 #include "comm/process_group.h"
 
@@ -16,11 +17,11 @@ MPI_Datatype mpi_type(ElementType type) {
       return MPI_DOUBLE;
     case ElementType::kInt64:
       return MPI_INT64_T;
+    case ElementType::kBfloat16:
+      break;
   }
   throw Error("MPI: unknown element type", kExitCrash);
 }
-
-std::size_t element_bytes(ElementType type) { return type == ElementType::kFloat32 ? 4 : 8; }
 
 /// Calls `send(pointer, count)` for pieces whose count fits MPI's int.
 template <class Send>
@@ -35,6 +36,13 @@ void in_pieces(Buffer b, Send send) {
   }
 }
 
+class NothingToExchange : public BackgroundMean {
+ public:
+  void start(Buffer) override {}
+  void wait() override {}
+  double busy_seconds() const override { return 0; }
+};
+
 class SingleProcess : public ProcessGroup {
  public:
   int size() const override { return 1; }
@@ -42,6 +50,7 @@ class SingleProcess : public ProcessGroup {
   void all_reduce_sum(Buffer) override {}
   void broadcast(Buffer, int) override {}
   void barrier() override {}
+  std::unique_ptr<BackgroundMean> background_mean(WireType) override { return std::make_unique<NothingToExchange>(); }
 };
 
 /// A communicator of its own, so that nothing else that uses MPI can meet its messages.
@@ -78,6 +87,7 @@ class MpiProcessGroup : public ProcessGroup {
     const InCollective posted(Collective::kBarrier);
     check_mpi(MPI_Barrier(comm_), "MPI_Barrier");
   }
+  std::unique_ptr<BackgroundMean> background_mean(WireType wire) override { return mpi_background_mean(comm_, wire); }
 
  private:
   static std::int64_t bytes(const Buffer& b) { return static_cast<std::int64_t>(b.count * element_bytes(b.type)); }
@@ -87,6 +97,10 @@ class MpiProcessGroup : public ProcessGroup {
 };
 
 }  // namespace
+
+std::size_t element_bytes(ElementType type) {
+  return type == ElementType::kBfloat16 ? 2 : type == ElementType::kFloat32 ? 4 : 8;
+}
 
 std::unique_ptr<ProcessGroup> single_process() { return std::make_unique<SingleProcess>(); }
 std::unique_ptr<ProcessGroup> mpi_process_group() { return std::make_unique<MpiProcessGroup>(); }

@@ -5,9 +5,12 @@
 #include <memory>
 #include <span>
 
+#include "comm/background_mean.h"
+
 namespace mosaic {
 
-enum class ElementType { kFloat32, kFloat64, kInt64 };
+enum class ElementType { kFloat32, kFloat64, kInt64, kBfloat16 };  // the last one with NCCL only
+std::size_t element_bytes(ElementType type);
 
 /// Elements in the memory of the device that the group works on: the host for MPI, the rank's GPU for NCCL.
 struct Buffer {
@@ -31,6 +34,8 @@ class ProcessGroup {
   virtual void all_reduce_sum(Buffer b) = 0;       // in place; b is the same on all ranks but for the pointer
   virtual void broadcast(Buffer b, int root) = 0;  // in place
   virtual void barrier() = 0;
+  /// Means of buffers in the same memory, made while the caller computes. Collective; goes before the group does.
+  virtual std::unique_ptr<BackgroundMean> background_mean(WireType wire) = 0;
   /// Give up, from another thread, on calls that hang; the group is of no use afterwards. Not collective.
   virtual void abort() {}
 };

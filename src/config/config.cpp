@@ -181,13 +181,17 @@ void read(Section in, LoggersConfig& c) {
 
 // ---- the keys that stand in no section
 
-void read_microbatch_size(Section& in, std::optional<std::int64_t>& size) {
+void read_microbatch_size(Section& in, Config& c) {
   const std::string key = "device_train_microbatch_size";
-  if (const Value* given = in.find(key); given && given->text == "auto")
-    in.refuse(key,
-              "but no size is searched for in this version: expected a number of images, or null for all that a "
-              "rank has of a batch");
-  in.read(key, size, "a number of images, 1 or more, or null for all that a rank has of a batch",
+  if (const Value* given = in.find(key); given && given->text == "auto") {
+    c.auto_microbatch_size = true;
+    in.ignore(key);
+    in.record(key, to_value(std::string("auto")));
+    return;
+  }
+  in.read(key, c.device_train_microbatch_size,
+          "a number of images, 1 or more, null for all that a rank has of a batch, or auto for as many of them as "
+          "memory has room for",
           is_positive<std::int64_t>);
 }
 
@@ -282,11 +286,14 @@ void read(Section in, const std::string& generated_run_name, Config& c) {
   in.read("seed", c.seed, "a whole number in [0, 4294967295]");
   read_max_duration(in, c.max_duration);
   read_period(in, "eval_interval", c.eval_interval);
-  read_microbatch_size(in, c.device_train_microbatch_size);
+  read_microbatch_size(in, c);
   in.read_choice<DeviceChoice>(
       "device", c.device, {{"auto", DeviceChoice::kAuto}, {"gpu", DeviceChoice::kGpu}, {"cpu", DeviceChoice::kCpu}});
   read_precision(in, c.precision);
   in.read("fused_layers", c.fused_layers, "true or false");
+  in.read("gradient_bucket_bytes", c.gradient_bucket_bytes, "a number of bytes, 1000 to 1000000000",
+          [](std::int64_t x) { return 1000 <= x && x <= 1'000'000'000; });
+  in.read("bf16_gradient_exchange", c.bf16_gradient_exchange, "true or false");
   in.read("initial_evaluation", c.initial_evaluation, "true or false");
   read(in.section("model"), c.model);
   read(in.section("train_dataset"), c.train_dataset);

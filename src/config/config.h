@@ -69,10 +69,13 @@ struct Config {
   std::uint32_t seed = 17;
   Duration max_duration{90, TimeUnit::kEpoch};
   std::optional<std::int64_t> device_train_microbatch_size;  // samples; none: the whole batch of the rank
+  bool auto_microbatch_size = false;  // `auto`: the whole batch, halved when memory does not suffice
   DeviceChoice device = DeviceChoice::kAuto;
   std::optional<Precision> precision;  // none: amp_fp16 on GPUs, fp32 on CPUs
   bool fused_layers = true;  // a residual block is one function, in channels-last; else operator by operator
-  bool initial_evaluation = true;  // before training, and always with is_train = false
+  std::int64_t gradient_bucket_bytes = 4'000'000;  // of gradients that ranks exchange in one message; in [1000, 1e9]
+  bool bf16_gradient_exchange = false;             // gradients travel as bfloat16: half the bytes, rounded twice
+  bool initial_evaluation = true;                  // before training, and always with is_train = false
   ModelConfig model;
   TrainDatasetConfig train_dataset;
   std::optional<double>

@@ -1,16 +1,41 @@
 #include "train/flat_gradients.h"
 
 #include <ATen/ATen.h>
+#include <sys/mman.h>
 
 #include <cassert>
+#include <memory>
+#include <new>
 
 namespace mosaic {
+namespace {
+
+struct Pages {
+  void* begin;
+  std::size_t bytes;
+};
+
+void unmap(void* pages) {
+  const std::unique_ptr<Pages> owned(static_cast<Pages*>(pages));
+  ::munmap(owned->begin, owned->bytes);
+}
+
+/// Zeros that take memory only where they are written to, in large pages if the kernel has them: as fast as setting them.
+c10::DataPtr zero_pages(std::size_t bytes) {
+  void* begin = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (begin == MAP_FAILED) throw std::bad_alloc();
+  ::madvise(begin, bytes, MADV_HUGEPAGE);
+  return {begin, new Pages{begin, bytes}, &unmap, c10::Device(c10::DeviceType::CPU)};
+}
+
+}  // namespace
 
 Buffer buffer_of(const at::Tensor& tensor) {
   assert(tensor.is_contiguous());
-  const ElementType type = tensor.scalar_type() == at::kFloat    ? ElementType::kFloat32
-                           : tensor.scalar_type() == at::kDouble ? ElementType::kFloat64
-                                                                 : ElementType::kInt64;
+  const ElementType type = tensor.scalar_type() == at::kFloat      ? ElementType::kFloat32
+                           : tensor.scalar_type() == at::kDouble   ? ElementType::kFloat64
+                           : tensor.scalar_type() == at::kBFloat16 ? ElementType::kBfloat16
+                                                                   : ElementType::kInt64;
   return {tensor.data_ptr(), static_cast<std::size_t>(tensor.numel()), type};
 }
 
@@ -27,12 +52,15 @@ FlatGradients::FlatGradients(const std::vector<NamedTensor>& parameters) {
   }
 }
 
-void FlatGradients::zero() { flat_.zero_(); }
-
-void FlatGradients::average(ProcessGroup& ranks) {
-  if (ranks.size() == 1) return;
-  ranks.all_reduce_sum(buffer_of(flat_));
-  flat_.div_(ranks.size());
+void FlatGradients::zero() {
+  if (!flat_.is_cpu()) {
+    flat_.zero_();
+    return;
+  }
+  // Not kept through the forward pass: its end is where most memory is in use. The views follow their storage.
+  c10::StorageImpl* storage = flat_.storage().unsafeGetStorageImpl();
+  storage->set_data_ptr_noswap({});
+  storage->set_data_ptr_noswap(zero_pages(storage->nbytes()));
 }
 
 }  // namespace mosaic

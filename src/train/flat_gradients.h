@@ -12,14 +12,12 @@ namespace mosaic {
 /// A contiguous tensor as what a process group sends.
 Buffer buffer_of(const at::Tensor& tensor);
 
-/// The gradients of all parameters in one contiguous tensor, each parameter's `grad` a view of it: one message sends them.
+/// The gradients of all parameters in one contiguous tensor, each parameter's `grad` a view of it, in their order.
 class FlatGradients {
  public:
   explicit FlatGradients(const std::vector<NamedTensor>& parameters);
 
   void zero();
-  /// Mean over the ranks, in place.
-  void average(ProcessGroup& ranks);
   const at::Tensor& flat() const { return flat_; }
 
  private:

@@ -89,6 +89,7 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
         "about ten "
         "times as long as with precision=fp32");
 
+  const FlatGradients gradients(parameters);
   auto run = std::unique_ptr<Run>(
       new Run{.config = config,
               .ranks = ranks,
@@ -97,12 +98,16 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
               .net = std::move(net),
               .buffers = buffers,
               .drop_rates = drop_rates,
-              .gradients = FlatGradients(parameters),
+              .gradients = gradients,
+              .exchange = GradientExchange(gradients, parameters, ranks, config.gradient_bucket_bytes,
+                                           config.bf16_gradient_exchange ? WireType::kBfloat16 : WireType::kSame),
               .sgd = DecoupledSgd(tensors_of(parameters), {.initial_lr = config.optimizer.lr,
                                                            .momentum = config.optimizer.momentum,
                                                            .weight_decay = config.optimizer.weight_decay}),
               .schedule = make_schedule(config.optimizer, config.scheduler, batches_per_epoch, total),
-              .autocast_to = autocast_to});
+              .autocast_to = autocast_to,
+              .micro_batch = config.device_train_microbatch_size,
+              .laps = LapTimer(device, kStepParts)});
   if (algorithms.sam) run->sam.emplace(*algorithms.sam, tensors_of(parameters));
   if (algorithms.ema) {
     std::vector<at::Tensor> tracked = tensors_of(parameters);

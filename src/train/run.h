@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "comm/process_group.h"
 #include "config/config.h"
+#include "device/lap_timer.h"
 #include "model/resnet.h"
 #include "optim/ema.h"
 #include "optim/gradient_scaler.h"
@@ -19,6 +20,8 @@
 #include "optim/sgd.h"
 #include "train/draws.h"
 #include "train/flat_gradients.h"
+#include "train/gradient_exchange.h"
+#include "train/step_seconds.h"
 
 namespace mosaic {
 
@@ -34,12 +37,16 @@ struct Run {
   at::Tensor buffers;              // all of the net's, one tensor
   std::vector<double> drop_rates;  // stochastic depth's, block by block; empty without it
   FlatGradients gradients;
+  GradientExchange exchange;
   DecoupledSgd sgd;
   LearningRateSchedule schedule;
   std::optional<Sam> sam;
   std::optional<Ema> ema;
   std::optional<GradientScaler> scaler;       // with amp_fp16
   std::optional<at::ScalarType> autocast_to;  // with amp_bf16 and amp_fp16
+  std::optional<std::int64_t> micro_batch;    // most images in one; none: all that the rank has of a batch
+  int processes_on_node = 1;                  // that share its memory
+  LapTimer laps;                              // whose parts are those of StepPart
 
   Progress now;
   struct Seconds {
@@ -64,6 +71,9 @@ struct Run {
 /// @throws Error if the data set has not one full batch, or precision does not fit the device
 std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::Device device, at::ScalarType type,
                                std::int64_t train_samples);
+
+/// What follows is `part` of a step.
+inline void enter(Run& run, StepPart part) { run.laps.enter(static_cast<std::size_t>(part)); }
 
 /// Share of the run that is done at `now`, in the unit of max_duration: in a run of 90ep it changes at the end of an epoch.
 double elapsed(const Run& run, const Progress& now);

@@ -15,12 +15,9 @@ std::string milliseconds(double seconds) { return decimals(1e3 * seconds, 1) + "
 }  // namespace
 
 std::optional<StepSeconds> StepClock::add(const StepSeconds& step) {
-  sum_.data += step.data;
-  sum_.exchange += step.exchange;
-  sum_.compute += step.compute;
+  sum_ = sum_ + step;
   if (++steps_ < kWindow) return std::nullopt;
-  const double n = static_cast<double>(steps_);
-  const StepSeconds mean{.data = sum_.data / n, .exchange = sum_.exchange / n, .compute = sum_.compute / n};
+  const StepSeconds mean = sum_ / static_cast<double>(steps_);
   *this = {};
   return mean;
 }

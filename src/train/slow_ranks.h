@@ -5,17 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "train/step_seconds.h"
+
 namespace mosaic {
-
-/// Where the time of a rank's training steps goes, in seconds. On GPUs, which do their collectives in their turn, `exchange` is in `compute`.
-struct StepSeconds {
-  double data = 0;      // waiting for the loader
-  double exchange = 0;  // in collectives: waiting for the other ranks, and sending
-  double compute = 0;   // all the rest
-
-  /// What the rank takes by itself: the others wait for that.
-  double own() const { return data + compute; }
-};
 
 /// Sums the steps of this rank up to windows of so many that one slow step does not matter.
 class StepClock {

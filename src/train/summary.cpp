@@ -43,6 +43,11 @@ std::string summary_json(Run& run, const TrainResult& result, const std::string&
     longest_wait = std::max(longest_wait, of_rank[1]);
     replaced += of_rank[2];
   }
+  StepSeconds steps;
+  for (const auto& of_rank : gather_numbers(run, numbers_of(result.step_seconds)))
+    steps = steps + step_seconds_of(of_rank) / run.ranks.size();
+  nlohmann::ordered_json parts;
+  for (const auto& [name, member] : kStepSeconds) parts[name] = steps.*member;
   const auto per_second = [](double count, double seconds) { return seconds > 0 ? count / seconds : 0; };
   const nlohmann::ordered_json summary = {
       {"run_name", run.config.run_name},
@@ -64,6 +69,7 @@ std::string summary_json(Run& run, const TrainResult& result, const std::string&
         {"checkpoint_stall", result.checkpoint_stall_seconds},
         {"train_of_all_starts", run.seconds.train},
         {"eval_of_all_starts", run.seconds.eval}}},
+      {"step_seconds", parts},
       {"images_per_second", per_second(static_cast<double>(result.samples_trained), result.train_seconds)},
       {"data_wait_share", result.train_seconds > 0 ? longest_wait / result.train_seconds : 0},
       {"peak_memory_bytes", memory},

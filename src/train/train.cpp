@@ -64,10 +64,12 @@ class Trainer {
     const Config& config = run_.config;
     const std::int64_t first = run_.now.batch_in_epoch;
     const Stopwatch preparing;
+    enter(run_, StepPart::kOther);
     if (next_epoch_is_ready_)
       data_.train_loader.go_on(plan_of_next_epoch());
     else
       data_.train_loader.start(plan_of_epoch(run_.now), plan_of_next_epoch());
+    enter(run_, StepPart::kOutside);
     add_train_seconds(preparing.seconds());
     {
       char label[64];
@@ -114,25 +116,26 @@ class Trainer {
     begin_phase(Phase::kStep);
     post_place(run_.now.batch, run_.now.batch_in_epoch);
     const Stopwatch watch;
-    const double exchange_before = seconds_in_collectives();
+    enter(run_, StepPart::kData);
     const HostBatch host = next_train_batch();
-    const double data_seconds = watch.seconds();
-    result_.data_wait_seconds += data_seconds;
+    enter(run_, StepPart::kOther);
+    result_.data_wait_seconds += watch.seconds();
+    const double exchange_before = run_.exchange.busy_seconds();
     const StepResult step =
         train_step(run_, to_device(host, run_.net.device(), run_.net.type(), run_.net.layout()), stop_requests_.poll());
-    const double exchange_seconds = seconds_in_collectives() - exchange_before;
-    const double compute_seconds = watch.seconds() - data_seconds - exchange_seconds;
     check_finite(step);
 
     const Progress before = run_.now;
     finish_batch(run_);
     result_.samples_trained += config.train_dataset.batch_size;
+    enter(run_, StepPart::kOutside);
     add_train_seconds(watch.seconds());
     throughput_.add(run_.now.sample, run_.seconds.train);
-    if (const auto mean =
-            step_clock_.add({.data = data_seconds, .exchange = exchange_seconds, .compute = compute_seconds}))
-      log_ranks(*mean);
-    if (log_) log_batch(before, step);
+    const StepSeconds seconds = step_seconds(run_.laps.take(), run_.exchange.busy_seconds() - exchange_before);
+    result_.step_seconds = result_.step_seconds + seconds;
+    const auto mean_step = step_clock_.add(seconds);
+    const Metrics where_time_went = mean_step ? log_ranks(*mean_step) : Metrics{};
+    if (log_) log_batch(before, step, where_time_went);
     bar.update(run_.now.batch_in_epoch, "loss/train/total=" + decimals(step.loss, 4));
 
     if (config.eval_interval.unit == TimeUnit::kBatch && interval_passed(config.eval_interval, before, run_.now))
@@ -196,22 +199,29 @@ class Trainer {
   }
 
   /// Where the time of the last steps went, rank by rank. Collective.
-  void log_ranks(const StepSeconds& mean) {
+  /// @return the mean over the ranks
+  Metrics log_ranks(const StepSeconds& mine) {
     std::vector<StepSeconds> ranks;
-    for (const auto& n : gather_numbers(run_, {mean.data, mean.exchange, mean.compute}))
-      ranks.push_back({.data = n[0], .exchange = n[1], .compute = n[2]});
-    if (!log_) return;
-    std::vector<double> data, exchange, compute;
-    for (const StepSeconds& rank : ranks) {
-      data.push_back(rank.data);
-      exchange.push_back(rank.exchange);
-      compute.push_back(rank.compute);
+    StepSeconds sum;
+    for (const auto& numbers : gather_numbers(run_, numbers_of(mine))) {
+      ranks.push_back(step_seconds_of(numbers));
+      sum = sum + ranks.back();
     }
-    log_->write_ranks(run_.now.batch, {{"data", data}, {"exchange", exchange}, {"compute", compute}});
+    if (!log_) return {};
+    std::vector<std::pair<std::string, std::vector<double>>> lists;
+    Metrics mean;
+    for (const auto& [name, member] : kStepSeconds) {
+      std::vector<double> list;
+      for (const StepSeconds& rank : ranks) list.push_back(rank.*member);
+      lists.emplace_back(name, std::move(list));
+      mean.emplace_back(str("step_seconds/", name), sum.*member / static_cast<double>(ranks.size()));
+    }
+    log_->write_ranks(run_.now.batch, lists);
     for (const std::string& sentence : slow_ranks(ranks, hosts_)) log_warning(sentence);
+    return mean;
   }
 
-  void log_batch(const Progress& before, const StepResult& step) {
+  void log_batch(const Progress& before, const StepResult& step, const Metrics& where_time_went) {
     const std::int64_t rank_batch = run_.config.train_dataset.batch_size / run_.ranks.size();
     Metrics metrics = {
         {"time/epoch", static_cast<double>(before.epoch)},
@@ -219,8 +229,7 @@ class Trainer {
         {"time/sample", static_cast<double>(before.sample)},
         {"time/batch_in_epoch", static_cast<double>(before.batch_in_epoch)},
         {"time/sample_in_epoch", static_cast<double>(before.sample_in_epoch)},
-        {"trainer/device_train_microbatch_size",
-         static_cast<double>(run_.config.device_train_microbatch_size.value_or(rank_batch))},
+        {"trainer/device_train_microbatch_size", static_cast<double>(run_.micro_batch.value_or(rank_batch))},
         {"loss/train/total", step.loss},
         {"metrics/train/MulticlassAccuracy", step.accuracy},
         {run_.sam ? "lr-SAMOptimizer/group0" : "lr-DecoupledSGDW/group0", run_.schedule.at_step(run_.now.batch)},
@@ -239,6 +248,7 @@ class Trainer {
     const auto append = [&](const Metrics& more) { metrics.insert(metrics.end(), more.begin(), more.end()); };
     append(throughput_.metrics(run_.ranks.size()));
     append(time_metrics());
+    append(where_time_went);
     if (run_.net.device().is_cuda()) append(gpu_memory_metrics(run_.net.device().index()));
     log_->write(run_.now.batch, metrics);
   }

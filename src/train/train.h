@@ -8,6 +8,7 @@
 #include "shards/local_copies.h"
 #include "train/evaluate.h"
 #include "train/run.h"
+#include "train/step_seconds.h"
 
 namespace mosaic {
 
@@ -24,6 +25,7 @@ struct TrainResult {
   double data_wait_seconds = 0;                // of this rank: training batches that were not ready in time
   std::int64_t samples_trained = 0;            // by this process and the other ranks, without what a checkpoint brought
   double train_seconds = 0, eval_seconds = 0;  // of this process
+  StepSeconds step_seconds;                    // of this rank: all training steps together
   std::vector<std::string> checkpoints;        // written by this run and still there
   double checkpoint_stall_seconds = 0;         // of this process: copying states, waiting for an earlier write
   bool stopped = false;                        // asked to stop, and saved, before its end

@@ -1,11 +1,19 @@
 #include "train/train_step.h"
 
 #include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
+#include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
+#include "base/error.h"
+#include "base/log.h"
 #include "batch/resize_schedule.h"
+#include "comm/mpi_session.h"
 #include "device/autocast.h"
+#include "device/memory_limit.h"
 #include "device/resize_nearest.h"
 #include "model/label_smoothing.h"
 #include "model/loss.h"
@@ -33,6 +41,7 @@ at::Tensor prepare(Run& run, at::Tensor images, const DrawKey& key) {
 /// Forward and backward over one micro-batch; the gradient counts `weight` times.
 Pass run_micro_batch(Run& run, at::Tensor images, const at::Tensor& labels, double weight, const DrawKey& key) {
   const AlgorithmsConfig& recipe = run.config.algorithms;
+  enter(run, StepPart::kForward);
   const std::int64_t n = images.size(0), classes = run.config.model.num_classes;
   const at::ScalarType type = run.net.type();
 
@@ -56,6 +65,7 @@ Pass run_micro_batch(Run& run, at::Tensor images, const at::Tensor& labels, doub
     value = loss(run.config.model.loss_name, logits, targets);
   }
   if (run.observe_logits) run.observe_logits(logits.detach());
+  enter(run, StepPart::kBackward);
   (value * (weight * (run.scaler ? run.scaler->scale() : 1))).backward();
   return {.loss = value.detach().to(at::kDouble) * weight, .correct = logits.detach().argmax(1).eq(labels).sum()};
 }
@@ -69,9 +79,152 @@ bool is_finite(const at::Tensor& gradients) {
 
 /// True if `here` is true on all ranks.
 bool on_all_ranks(Run& run, bool here) {
+  enter(run, StepPart::kCollectives);
   const at::Tensor count = at::full({1}, here ? 1 : 0, at::TensorOptions(run.net.device()).dtype(at::kLong));
   run.ranks.all_reduce_sum(buffer_of(count));
-  return count.item<std::int64_t>() == run.ranks.size();
+  const bool everywhere = count.item<std::int64_t>() == run.ranks.size();
+  enter(run, StepPart::kOptimizer);
+  return everywhere;
+}
+
+/// Thrown on all ranks: one of them had not the memory for its micro-batch.
+struct NotEnoughMemory {};
+
+/// Statistics of batch norm as they were, for a step that leaves no trace.
+class SavedStatistics {
+ public:
+  explicit SavedStatistics(Run& run)
+      : run_(run), buffers_(run.buffers.clone()), batches_tracked_(run.net.batches_tracked()) {}
+  void restore() {
+    run_.buffers.copy_(buffers_);
+    run_.net.set_batches_tracked(batches_tracked_);
+  }
+
+ private:
+  Run& run_;
+  at::Tensor buffers_;
+  std::int64_t batches_tracked_;
+};
+
+/// The sums over all micro-batches of one pass over the rank's batch, its gradients added up.
+Pass run_micro_batches(Run& run, const at::Tensor& images, const at::Tensor& labels, bool over_all_ranks, DrawKey key) {
+  const std::int64_t n = images.size(0);
+  run.gradients.zero();
+  Pass pass{.loss = at::zeros({}, images.options().dtype(at::kDouble)), .correct = at::zeros({}, labels.options())};
+  std::int64_t at = 0;
+  for (const std::int64_t size : micro_batches(n, run.micro_batch.value_or(n))) {
+    if (over_all_ranks && at + size == n) run.exchange.start();
+    const Pass part = run_micro_batch(run, images.narrow(0, at, size), labels.narrow(0, at, size),
+                                      static_cast<double>(size) / static_cast<double>(n), key);
+    pass.loss += part.loss;
+    pass.correct += part.correct;
+    ++key.micro_batch;
+    at += size;
+  }
+  return pass;
+}
+
+/// The same where memory may not suffice, which on a CPU the program has to find out by itself.
+/// @return nullopt if it does not
+std::optional<Pass> try_micro_batches(Run& run, const at::Tensor& images, const at::Tensor& labels, bool over_all_ranks,
+                                      const DrawKey& key) {
+  std::optional<MemoryLimit> limit;
+  if (images.is_cpu()) limit.emplace(memory_for_tensors(run.processes_on_node));
+  try {
+    return run_micro_batches(run, images, labels, over_all_ranks, key);
+  } catch (const c10::OutOfMemoryError&) {
+    return std::nullopt;
+  }
+}
+
+/// One pass over the rank's batch, and the mean of the gradients over the ranks.
+/// @throws NotEnoughMemory on all ranks alike
+Pass run_pass(Run& run, const at::Tensor& images, const at::Tensor& labels, bool over_all_ranks, const DrawKey& key) {
+  const bool may_fail = run.config.auto_microbatch_size;
+  const std::optional<Pass> pass = may_fail ? try_micro_batches(run, images, labels, over_all_ranks, key)
+                                            : run_micro_batches(run, images, labels, over_all_ranks, key);
+  enter(run, StepPart::kExchange);
+  if (over_all_ranks) run.exchange.finish();  // also without a pass: the other ranks are in it
+  enter(run, StepPart::kOptimizer);
+  if (may_fail && !on_all_ranks(run, pass.has_value())) throw NotEnoughMemory{};
+  return *pass;
+}
+
+/// Half of what was too much. @param images  the rank's
+void halve_micro_batch(Run& run, std::int64_t images) {
+  const std::int64_t too_many = std::min(run.micro_batch.value_or(images), images);
+  if (too_many == 1)
+    throw AgreedError(
+        "out of memory with one image in a micro-batch: train_dataset.crop_size or model.name must change", kExitCrash);
+  run.micro_batch = too_many / 2;
+  if (run.ranks.rank() == 0)
+    log_warning(mosaic::str("device_train_microbatch_size: memory does not suffice for ", too_many,
+                            " images at once: ", *run.micro_batch, " from now on"));
+  if (run.net.device().is_cuda()) at::accelerator::emptyCache();
+}
+
+/// train_step, unless it throws NotEnoughMemory: then nothing has changed.
+StepResult try_step(Run& run, const Batch& batch, const Requests& requests) {
+  DrawKey key{.seed = run.config.seed, .step = run.now.batch, .rank = run.ranks.rank()};
+  const std::int64_t n = batch.images.size(0);
+  enter(run, StepPart::kCollectives);
+  if (run.ranks.size() > 1) run.ranks.broadcast(buffer_of(run.buffers), 0);
+  enter(run, StepPart::kOther);
+  SavedStatistics statistics(run);
+  run.net.set_training(true);
+  const at::Tensor images = prepare(run, batch.images, key);
+
+  std::vector<Pass> passes;  // one, or two where SAM is due
+  bool finite = true;        // of the last pass, on all ranks
+  const auto gradients = [&](bool over_all_ranks) {
+    key.pass = static_cast<int>(passes.size());
+    key.micro_batch = 0;
+    const Pass pass = run_pass(run, images, batch.labels, over_all_ranks, key);
+    passes.push_back(pass);
+    if (run.scaler)
+      finite = on_all_ranks(run, run.scaler->unscale(run.gradients.flat()));
+    else
+      finite = over_all_ranks ? is_finite(run.gradients.flat()) : on_all_ranks(run, is_finite(run.gradients.flat()));
+    if (run.observe_gradients) run.observe_gradients();
+    // The reference takes a loss of exactly 0 for a pass that failed, but in SAM's steps only.
+    const bool useful = !run.sam || !run.sam->due() || on_all_ranks(run, pass.loss.item<double>() != 0);
+    return finite && useful;
+  };
+  const auto update = [&] { run.sgd.step(run.schedule.at_step(run.now.batch)); };
+  StepResult result{.sam_step = run.sam && run.sam->due()};
+  try {
+    if (run.sam)
+      result.skipped = !run.sam->step(gradients, update);
+    else if (gradients(true))
+      update();
+    else
+      result.skipped = true;
+  } catch (const NotEnoughMemory&) {
+    statistics.restore();
+    throw;
+  }
+  // Gradients that overflow at a large scale are nothing special: it is halved. Those that do so at a small one are not its fault.
+  result.finite = finite || (run.scaler && run.scaler->scale() > 1);
+  if (run.scaler) run.scaler->update(finite);
+  if (!result.finite) statistics.restore();  // what made the gradients NaN is in the batch's statistics, too
+  if (result.skipped) ++run.skipped_steps;
+
+  enter(run, StepPart::kCollectives);
+  // The loss is the first pass's, the accuracy that of all passes.
+  at::Tensor correct = passes[0].correct;
+  for (std::size_t i = 1; i < passes.size(); ++i) correct = correct + passes[i].correct;
+  const auto flag = [&](bool set) { return at::full_like(passes[0].loss, set ? 1 : 0); };
+  const at::Tensor sums =
+      at::stack({passes[0].loss, correct.to(at::kDouble), flag(requests.save), flag(requests.stop)});
+  run.ranks.all_reduce_sum(buffer_of(sums));
+  const at::Tensor on_host = sums.cpu();
+  enter(run, StepPart::kOther);
+  const double ranks = run.ranks.size();
+  result.loss = on_host[0].item<double>() / ranks;
+  result.accuracy = on_host[1].item<double>() / (ranks * static_cast<double>(n) * static_cast<double>(passes.size()));
+  result.requests = {.save = on_host[2].item<double>() > 0, .stop = on_host[3].item<double>() > 0};
+  result.side = images.size(3);
+  return result;
 }
 
 }  // namespace
@@ -85,73 +238,13 @@ std::vector<std::int64_t> micro_batches(std::int64_t n, std::int64_t most) {
 }
 
 StepResult train_step(Run& run, const Batch& batch, const Requests& requests) {
-  DrawKey key{.seed = run.config.seed, .step = run.now.batch, .rank = run.ranks.rank()};
-  const std::int64_t n = batch.images.size(0);
-  if (run.ranks.size() > 1) run.ranks.broadcast(buffer_of(run.buffers), 0);
-  const at::Tensor statistics = run.buffers.clone();
-  const std::int64_t batches_tracked = run.net.batches_tracked();
-  run.net.set_training(true);
-  const at::Tensor images = prepare(run, batch.images, key);
-
-  std::vector<Pass> passes;  // one, or two where SAM is due
-  bool finite = true;        // of the last pass, on all ranks
-  const auto gradients = [&](bool over_all_ranks) {
-    key.pass = static_cast<int>(passes.size());
-    key.micro_batch = 0;
-    run.gradients.zero();
-    Pass pass{.loss = at::zeros({}, images.options().dtype(at::kDouble)),
-              .correct = at::zeros({}, batch.labels.options())};
-    std::int64_t at = 0;
-    for (const std::int64_t size : micro_batches(n, run.config.device_train_microbatch_size.value_or(n))) {
-      const Pass part = run_micro_batch(run, images.narrow(0, at, size), batch.labels.narrow(0, at, size),
-                                        static_cast<double>(size) / static_cast<double>(n), key);
-      pass.loss += part.loss;
-      pass.correct += part.correct;
-      ++key.micro_batch;
-      at += size;
+  while (true) {
+    try {
+      return try_step(run, batch, requests);
+    } catch (const NotEnoughMemory&) {
+      halve_micro_batch(run, batch.images.size(0));
     }
-    if (over_all_ranks) run.gradients.average(run.ranks);
-    passes.push_back(pass);
-    if (run.scaler)
-      finite = on_all_ranks(run, run.scaler->unscale(run.gradients.flat()));
-    else
-      finite = over_all_ranks ? is_finite(run.gradients.flat()) : on_all_ranks(run, is_finite(run.gradients.flat()));
-    if (run.observe_gradients) run.observe_gradients();
-    // The reference takes a loss of exactly 0 for a pass that failed, but in SAM's steps only.
-    const bool useful = !run.sam || !run.sam->due() || on_all_ranks(run, pass.loss.item<double>() != 0);
-    return finite && useful;
-  };
-  const auto update = [&] { run.sgd.step(run.schedule.at_step(run.now.batch)); };
-  StepResult result{.sam_step = run.sam && run.sam->due()};
-  if (run.sam)
-    result.skipped = !run.sam->step(gradients, update);
-  else if (gradients(true))
-    update();
-  else
-    result.skipped = true;
-  // Gradients that overflow at a large scale are nothing special: it is halved. Those that do so at a small one are not its fault.
-  result.finite = finite || (run.scaler && run.scaler->scale() > 1);
-  if (run.scaler) run.scaler->update(finite);
-  if (!result.finite) {  // what made the gradients NaN is in the batch's statistics, too
-    run.buffers.copy_(statistics);
-    run.net.set_batches_tracked(batches_tracked);
   }
-  if (result.skipped) ++run.skipped_steps;
-
-  // The loss is the first pass's, the accuracy that of all passes.
-  at::Tensor correct = passes[0].correct;
-  for (std::size_t i = 1; i < passes.size(); ++i) correct = correct + passes[i].correct;
-  const auto flag = [&](bool set) { return at::full_like(passes[0].loss, set ? 1 : 0); };
-  const at::Tensor sums =
-      at::stack({passes[0].loss, correct.to(at::kDouble), flag(requests.save), flag(requests.stop)});
-  run.ranks.all_reduce_sum(buffer_of(sums));
-  const at::Tensor on_host = sums.cpu();
-  const double ranks = run.ranks.size();
-  result.loss = on_host[0].item<double>() / ranks;
-  result.accuracy = on_host[1].item<double>() / (ranks * static_cast<double>(n) * static_cast<double>(passes.size()));
-  result.requests = {.save = on_host[2].item<double>() > 0, .stop = on_host[3].item<double>() > 0};
-  result.side = images.size(3);
-  return result;
 }
 
 }  // namespace mosaic

@@ -51,6 +51,8 @@ TEST_CASE("keys that a file leaves out have the defaults of the baseline", "[con
   CHECK(c.model.num_classes == 1000);
   CHECK_FALSE(c.model.freeze_batch_norm);
   CHECK(c.fused_layers);
+  CHECK(c.gradient_bucket_bytes == 4'000'000);
+  CHECK_FALSE(c.bf16_gradient_exchange);
   CHECK(c.train_dataset.path == "/data");
   CHECK(c.train_dataset.resize_size == -1);
   CHECK(c.train_dataset.crop_size == 224);
@@ -105,6 +107,7 @@ TEST_CASE("the resolved configuration reads back to the same one", "[config]") {
   const YamlFile file(
       "run_name: \"it's 3: #1\"\nis_train: false\nseed: 4294967295\nmax_duration: 0x10\neval_interval: 250ba\n"
       "device_train_microbatch_size: 3\ndevice: cpu\nfused_layers: false\n"
+      "gradient_bucket_bytes: 1000\nbf16_gradient_exchange: true\n"
       "model: {name: resnet101, loss_name: binary_cross_entropy, num_classes: 7, freeze_batch_norm: true}\n"
       "eval_dataset: {path: \"yes\", resize_size: 0, crop_size: 100, batch_size: 9007199254740993}\n"
       "optimizer: {lr: 0.1234567890123456789, momentum: .9, weight_decay: 1e-300}\n"
@@ -131,6 +134,8 @@ TEST_CASE("the resolved configuration reads back to the same one", "[config]") {
   CHECK(b.model.num_classes == 7);
   CHECK(b.model.freeze_batch_norm);
   CHECK_FALSE(b.fused_layers);
+  CHECK(b.gradient_bucket_bytes == 1000);
+  CHECK(b.bf16_gradient_exchange);
   CHECK(a.train_dataset.path == "/data/{run_name} \\ \u00fc");  // data have no run
   CHECK(b.train_dataset.path == a.train_dataset.path);
   CHECK(b.train_dataset.resize_size == 300);
@@ -169,6 +174,8 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "device: auto\n"
         "precision: null\n"
         "fused_layers: true\n"
+        "gradient_bucket_bytes: 4000000\n"
+        "bf16_gradient_exchange: false\n"
         "initial_evaluation: true\n"
         "model:\n"
         "  name: resnet50\n"
@@ -384,9 +391,9 @@ TEST_CASE("what belongs to a later version is accepted when it is off, and else 
       {"save_folder: gs://bucket/runs",
        "save_folder: got gs://bucket/runs, but object stores are not supported in this version: expected a path in the "
        "file system"},
-      {"device_train_microbatch_size: auto",
-       "device_train_microbatch_size: got auto, but no size is searched for in this version: expected a number of "
-       "images, or null for all that a rank has of a batch"},
+      {"device_train_microbatch_size: automatic",
+       "device_train_microbatch_size: got automatic, expected a number of images, 1 or more, null for all that a rank "
+       "has of a batch, or auto for as many of them as memory has room for"},
       {"loggers: {wandb: {project: p}}",
        "loggers.wandb: got a map of project, but Weights & Biases is not supported in this version: leave the key out"},
       {"max_duration: 1000sp",

@@ -2,7 +2,7 @@
 //   MOSAIC_FAULT_RANK    the rank, of mpirun's OMPI_COMM_WORLD_RANK; none: nothing happens
 //   MOSAIC_FAULT_CALL    open     a file whose path has MOSAIC_FAULT_NAME in it, on the main thread
 //                        pread    from such a file, on another thread: those that load images
-//                        reduce   an MPI_Allreduce of more than 1000 numbers: gradients
+//                        reduce   an MPI_Alltoallv: the gradients of a bucket
 //                        gather   an MPI_Bcast that does not come from rank 0: the states of all ranks, for a checkpoint
 //                        finalize MPI_Finalize
 //   MOSAIC_FAULT_AT      which of these calls it is, from 0
@@ -88,10 +88,10 @@ ssize_t pread(int fd, void* bytes, size_t count, off_t offset) {
 
 ssize_t pread64(int fd, void* bytes, size_t count, off_t offset) { return pread(fd, bytes, count, offset); }
 
-int MPI_Allreduce(const void* send, void* receive, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm) {
-  if (count > 1000 && is_awaited("reduce") && strike() && getenv("MOSAIC_FAULT_NAN") && type == MPI_FLOAT)
-    *(float*)receive = __builtin_nanf("");
-  return PMPI_Allreduce(send, receive, count, type, op, comm);
+int MPI_Alltoallv(const void* send, const int* send_counts, const int* send_offsets, MPI_Datatype send_type, void* receive,
+                  const int* receive_counts, const int* receive_offsets, MPI_Datatype receive_type, MPI_Comm comm) {
+  if (is_awaited("reduce") && strike() && getenv("MOSAIC_FAULT_NAN")) *(float*)send = __builtin_nanf("");
+  return PMPI_Alltoallv(send, send_counts, send_offsets, send_type, receive, receive_counts, receive_offsets, receive_type, comm);
 }
 
 int MPI_Bcast(void* data, int count, MPI_Datatype type, int root, MPI_Comm comm) {

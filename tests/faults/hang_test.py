@@ -24,11 +24,12 @@ LIMIT, FIRST_LIMIT, MARGIN = 5, 10, 10  # seconds
 SETTINGS = {"max_duration": "12ba", "save_interval": "3ba", "eval_interval": "4ba", "autoresume": "true", "initial_evaluation": "false",
             "train_dataset__batch_size": 12, "eval_dataset__batch_size": 6,
             "hang_limit": LIMIT, "hang_limit_first": FIRST_LIMIT}
+BUCKETS = 12  # of a ResNet-18's gradients
 # Where the rank is struck, and the phase that it is then in.
 PLACES = {
     "start": ({"CALL": "open", "NAME": "/train-00000.h5"}, "start"),
     "data": ({"CALL": "pread", "NAME": "/train-00000.h5", "AT": 30}, "step"),
-    "all-reduce": ({"CALL": "reduce", "AT": 5}, "step"),
+    "all-reduce": ({"CALL": "reduce", "AT": 5 * BUCKETS + 3}, "step"),
     "checkpoint": ({"CALL": "gather", "AT": 2}, "checkpoint"),
     "evaluation": ({"CALL": "pread", "NAME": "/val-00000.h5", "AT": 2}, "evaluation"),
 }

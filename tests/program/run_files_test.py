@@ -27,6 +27,7 @@ BATCH_KEYS = [
     *(f"time/{name}" for name in ("train", "val", "total")),
 ]
 EVAL_KEYS = [*(f"metrics/eval/{name}" for name in ("CrossEntropy", "SampleCrossEntropy", "MulticlassAccuracy")), *BATCH_KEYS[-3:]]
+STEP_PARTS = ["data", "forward", "backward", "exchange", "collectives", "optimizer", "other", "exchange_busy"]
 THROUGHPUT_KEYS = [f"throughput/{of}{what}_per_sec" for of in ("", "device/") for what in ("batches", "samples")]
 
 SMALL = {"max_duration": "1ep", "train_dataset__crop_size": 16, "eval_dataset__crop_size": 16}
@@ -74,7 +75,8 @@ class RunFilesTest(ProgramTest):
         self.assertEqual([line["batch"] for line in batches], list(range(1, 53)))
         for line in batches:
             # The rate needs a window of 50 batches.
-            expected = BATCH_KEYS + (THROUGHPUT_KEYS if line["batch"] > 50 else [])
+            expected = BATCH_KEYS + (THROUGHPUT_KEYS if line["batch"] > 50 else []) + (
+                [f"step_seconds/{part}" for part in STEP_PARTS] if line["batch"] == 50 else [])
             self.assertEqual(sorted(set(line) - {"batch", "time"}), sorted(expected))
             self.assertEqual(line["time/batch"], line["batch"] - 1)  # as the step began
             self.assertEqual(line["time/sample"], 4 * line["time/batch"])
@@ -94,10 +96,11 @@ class RunFilesTest(ProgramTest):
 
     def test_summary_json_has_the_documented_keys(self):
         summary = job.summary(self.train(ranks=2, **SMALL))
-        self.assertEqual(list(summary), ["run_name", "exit_reason", "eval", "epochs", "batches", "samples", "world_size", "device", "seconds",
+        self.assertEqual(list(summary), ["run_name", "exit_reason", "eval", "epochs", "batches", "samples", "world_size", "device", "seconds", "step_seconds",
                                          "images_per_second", "data_wait_share", "peak_memory_bytes", "replaced_samples", "rollbacks", "checkpoints"])
         self.assertEqual(list(summary["eval"]), ["accuracy", "cross_entropy", "sample_cross_entropy", "samples"])
         self.assertEqual(list(summary["seconds"]), ["train", "eval", "data_wait", "checkpoint_stall", "train_of_all_starts", "eval_of_all_starts"])
+        self.assertEqual(list(summary["step_seconds"]), STEP_PARTS)
         self.assertEqual([summary[key] for key in ("run_name", "exit_reason", "epochs", "batches", "samples", "world_size", "device")],
                          ["tiny", "done", 1, 4, 32, 2, "cpu"])
         self.assertEqual(summary["checkpoints"], [f"{self.log_folder}/checkpoints/ep1-ba4"])
@@ -131,6 +134,24 @@ class RunFilesTest(ProgramTest):
         self.train("run", max_duration="1ba", save_overwrite="true")
         self.assertEqual(len(list((log_folder / "tensorboard-1").iterdir())), 2)
         self.assertEqual(len(list((log_folder / "tensorboard").iterdir())), 1)
+
+    def test_the_parts_of_the_steps_add_up_to_the_time_of_training(self):
+        log_folder = self.train(ranks=2, **SMALL | {"max_duration": "52ba", "train_dataset__batch_size": 4, "eval_interval": "20ba"})
+        summary = job.summary(log_folder)
+        parts = summary["step_seconds"]
+        whole = sum(seconds for part, seconds in parts.items() if part != "exchange_busy")
+        self.assertLessEqual(abs(whole - summary["seconds"]["train"]), 0.05 * summary["seconds"]["train"], summary)
+        for part in STEP_PARTS:
+            self.assertGreater(parts[part], 0, part)
+        self.assertGreater(min(parts["forward"], parts["backward"]), 0.02 * whole)
+
+        ranks = [json.loads(line) for line in (log_folder / "ranks.jsonl").read_text().splitlines()]
+        self.assertEqual([line["batch"] for line in ranks], [50])
+        of_metrics = [line for line in self.lines() if "step_seconds/data" in line]
+        self.assertEqual([line["batch"] for line in of_metrics], [50])
+        for part in STEP_PARTS:
+            self.assertEqual(len(ranks[0][part]), 2)
+            self.assertAlmostEqual(of_metrics[0][f"step_seconds/{part}"], sum(ranks[0][part]) / 2, delta=1e-5)
 
     def test_a_second_run_keeps_the_metrics_of_the_first(self):
         self.train(**SMALL)

@@ -216,7 +216,8 @@ class StopTest(ProgramTest):
 class NonfiniteTest(ProgramTest):
     """A NaN in the gradients of one rank of two, in the fifth step."""
 
-    POLICIES = {"max_duration": "5ba", "save_interval": "1ba", "save_num_checkpoints_to_keep": -1, "initial_evaluation": "false"}
+    POLICIES = {"max_duration": "5ba", "save_interval": "1ba", "save_num_checkpoints_to_keep": -1, "initial_evaluation": "false",
+                "gradient_bucket_bytes": 10**9}  # one exchange a step
 
     def run_with_nan(self, **changes):
         return job.run(self.settings(**self.POLICIES | changes), 2, env=job.fault(1, CALL="reduce", AT=4, NAN=1))
