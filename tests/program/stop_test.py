@@ -11,7 +11,7 @@ import job
 from program_test import ProgramTest
 
 SAVED = job.SAVED
-STOPS = int(os.environ.get("MOSAIC_STOPS", 4))  # of each chain
+STOPS = int(os.environ.get("MOSAIC_STOPS", 2))  # of each chain
 SETTINGS = {"max_duration": "12ba", "autoresume": "true", "save_num_checkpoints_to_keep": -1}
 MEDIUM = {
     "model__loss_name": "binary_cross_entropy",
