@@ -25,9 +25,9 @@ struct PackOptions {
   bool json = false;  // instead of the table
 };
 
-/// Folders of images to shards, the work shared by the processes of `team`. All bad files are listed on standard error, of all splits, before it fails or goes on; nothing
-/// gets its final name if there are more than `skip_bad`. The first process prints a
-/// table of what was packed.
+/// Folders of images to shards, the work shared by the processes of `team`. All bad files are listed on standard error, of all splits,
+/// before it fails or goes on; nothing gets its final name if there are more than `skip_bad`. The first process prints a table of what
+/// was packed.
 /// @return the exit code
 int pack(const PackOptions& options, Team& team);
 

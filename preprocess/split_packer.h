@@ -27,7 +27,7 @@ struct PackerSettings {
 /// or interruptions.
 class SplitPacker {
  public:
-  /// @param kept  of `earlier_work`
+  /// @param kept  what is packed already: the first process's journal(); on the first process empty, see `look_for_earlier_work`
   SplitPacker(std::string split, ImageFolder source, PackerSettings settings, Journal kept);
 
   const std::string& split() const { return split_; }

@@ -31,7 +31,8 @@ def compile(source, folder):
 
 
 def main():
-    catch = next((path for path in (os.environ.get("MOSAIC_CATCH", ""), "/usr/include", "/usr/local/include") if (pathlib.Path(path) / "catch2/catch.hpp").exists()), None)
+    folders = (os.environ.get("MOSAIC_CATCH", ""), "/usr/include", "/usr/local/include")
+    catch = next((path for path in folders if (pathlib.Path(path) / "catch2/catch.hpp").exists()), None)
     if not (COMPILER and EMULATOR and catch):
         print("skipped: needs aarch64-linux-gnu-g++, qemu-aarch64 and the header of Catch2 2")
         return 0

@@ -1,7 +1,7 @@
 /// Chooses the width profiles of packed/block_code.h anew, and says what they are worth: choose_profiles FOLDER...
-/// Takes the JPEG files below the folders, every other one to choose from and the rest to judge by, so that a choice that only fits its
-/// sample shows. Prints the bytes of all values with the profiles of the format and with the new ones, in the first half and in
-/// each folder's other half, as a share of the files, then the new profiles: the better of those that are found from the present ones and from none.
+/// Takes the JPEG files below each folder, every other one to choose from and the rest to judge by, so that a choice that only fits its
+/// sample shows; a folder that is named several times counts as often. Prints how large records are with the profiles of the format and
+/// with the new ones, then those: the better of what is found from the present ones and from none.
 #include <algorithm>
 #include <array>
 #include <cstdio>

@@ -186,10 +186,9 @@ class PackRanksTest(unittest.TestCase):
                 result = self.pack(*options, "--overwrite", source=source, ranks=ranks)
                 self.assertEqual(result.code, job.BAD_INPUT, result)
                 host = socket.gethostname()
-                self.assertEqual(
-                    result.lines("preprocess: "),
-                    [f"preprocess: {self.out}: another `preprocess pack` is packing into this folder (process {first.process.pid} on {host}): "
-                     "wait for its end, or take another folder"])
+                sentence = (f"preprocess: {self.out}: another `preprocess pack` is packing into this folder "
+                            f"(process {first.process.pid} on {host}): wait for its end, or take another folder")
+                self.assertEqual(result.lines("preprocess: "), [sentence])
             first.kill([first.process.pid])  # its lock ends with it
         self.assertEqual(self.pack(*options, source=source).code, job.DONE)
         self.assertFalse((self.out / "pack.lock").exists())
