@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "device/pinned_memory.h"
+
 namespace mosaic {
 
 at::Tensor normalise(const at::Tensor& images, at::ScalarType type) {
@@ -19,7 +21,13 @@ Batch to_device(const HostBatch& host, at::Device device, at::ScalarType type) {
   const at::Tensor images =
       at::from_blob(const_cast<std::uint8_t*>(host->images.data()), {host->size, host->side, host->side, 3}, at::kByte);
   const at::Tensor labels = at::from_blob(const_cast<std::int64_t*>(host->labels.data()), {host->size}, at::kLong);
-  return {.images = normalise(images.to(device), type), .labels = labels.to(device, at::kLong, false, true)};
+  if (!device.is_cuda() || !pin(*host))
+    return {.images = normalise(images.to(device), type), .labels = labels.to(device, at::kLong, false, true)};
+  const at::Tensor copied = images.to(device, at::kByte, true);
+  Batch batch{.images = {}, .labels = labels.pin_memory().to(device, at::kLong, true)};
+  batch.source = keep_until_copied(host, device);
+  batch.images = normalise(copied, type);
+  return batch;
 }
 
 }  // namespace mosaic

@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
+
 #include "batch/host_batch.h"
 
 namespace mosaic {
@@ -10,6 +12,8 @@ namespace mosaic {
 struct Batch {
   at::Tensor images;  // (N, 3, S, S), normalised
   at::Tensor labels;  // int64 (N)
+  /// The host batch, while it may still be copied from; empty if not. Letting go of it waits for that copy.
+  std::shared_ptr<const void> source = {};
 };
 
 /// (x - mean) / std per channel on the 0-255 scale, in two operations, with mean and std of ImageNet rounded to float32:
@@ -19,7 +23,8 @@ struct Batch {
 /// @return (N, 3, S, S), contiguous, on the device of `images`
 at::Tensor normalise(const at::Tensor& images, at::ScalarType type);
 
-/// Copy to the device and normalise there. The host batch may be let go of when this returns.
+/// Copy to the device and normalise there. The host batch may be let go of when this returns: to a GPU it is copied in the background, from
+/// page-locked memory, and the result keeps it meanwhile.
 Batch to_device(const HostBatch& host, at::Device device, at::ScalarType type);
 
 }  // namespace mosaic
