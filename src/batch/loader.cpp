@@ -72,7 +72,9 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
   static void shape(Slab& slab, std::int64_t size, int side) {
     slab.size = size;
     slab.side = side;
-    slab.images.resize(static_cast<std::size_t>(size) * side * side * 3);
+    const std::size_t bytes = static_cast<std::size_t>(size) * side * side * 3;
+    if (bytes > slab.images.capacity()) slab.pinned.reset();
+    slab.images.resize(bytes);
     slab.labels.resize(static_cast<std::size_t>(size));
   }
 

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "device/gpu_normalise.h"
+#include "device/pinned_memory.h"
 
 namespace mosaic {
 namespace {
@@ -69,7 +70,13 @@ Batch to_device(const HostBatch& host, at::Device device, at::ScalarType type, a
   const at::Tensor images =
       at::from_blob(const_cast<std::uint8_t*>(host->images.data()), {host->size, host->side, host->side, 3}, at::kByte);
   const at::Tensor labels = at::from_blob(const_cast<std::int64_t*>(host->labels.data()), {host->size}, at::kLong);
-  return {.images = normalise(images.to(device), type, layout), .labels = labels.to(device, at::kLong, false, true)};
+  if (!device.is_cuda() || !pin(*host))
+    return {.images = normalise(images.to(device), type, layout), .labels = labels.to(device, at::kLong, false, true)};
+  const at::Tensor copied = images.to(device, at::kByte, true);
+  Batch batch{.images = {}, .labels = labels.pin_memory().to(device, at::kLong, true)};
+  batch.source = keep_until_copied(host, device);
+  batch.images = normalise(copied, type, layout);
+  return batch;
 }
 
 }  // namespace mosaic

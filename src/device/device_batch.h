@@ -3,6 +3,8 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/MemoryFormat.h>
 
+#include <memory>
+
 #include "batch/host_batch.h"
 
 namespace mosaic {
@@ -11,6 +13,8 @@ namespace mosaic {
 struct Batch {
   at::Tensor images;  // (N, 3, S, S), normalised
   at::Tensor labels;  // int64 (N)
+  /// The host batch, while it may still be copied from; empty if not. Letting go of it waits for that copy.
+  std::shared_ptr<const void> source = {};
 };
 
 /// (x - mean) / std per channel on the 0-255 scale, in two operations, with mean and std of ImageNet rounded to float32:
@@ -23,7 +27,8 @@ struct Batch {
 at::Tensor normalise(const at::Tensor& images, at::ScalarType type,
                      at::MemoryFormat layout = at::MemoryFormat::Contiguous);
 
-/// Copy to the device and normalise there. The host batch may be let go of when this returns.
+/// Copy to the device and normalise there. The host batch may be let go of when this returns: to a GPU it is copied in the background, from
+/// page-locked memory, and the result keeps it meanwhile.
 Batch to_device(const HostBatch& host, at::Device device, at::ScalarType type,
                 at::MemoryFormat layout = at::MemoryFormat::Contiguous);
 

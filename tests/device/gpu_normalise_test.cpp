@@ -1,12 +1,15 @@
 // The kernel for GPUs, run thread by thread on the CPU: against the operators, bit for bit.
+// clang-format off: the language first
 #include "device/gpu_normalise.cuh"
+
+#include "cuda_emulation.h"
+// clang-format on
 
 #include <ATen/ATen.h>
 
 #include <vector>
 
 #include "catch.h"
-#include "cuda_emulation.h"
 #include "device/device_batch.h"
 
 namespace mosaic {

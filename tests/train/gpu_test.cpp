@@ -3,6 +3,9 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <memory>
+
 #include "catch.h"
 #include "comm/mpi_session.h"
 #include "device/device_batch.h"
@@ -51,6 +54,36 @@ TEST_CASE("NCCL sums and broadcasts in every type", "[train][gpu]") {
     ranks.group->barrier();
     CHECK(at::equal(sum.cpu(), at::full({1000}, n * (n + 1) / 2, at::TensorOptions(type))));
     CHECK(at::equal(root.cpu(), at::full({10}, n - 1, at::TensorOptions(type))));
+  }
+}
+
+TEST_CASE("a batch is copied to the GPU from page-locked memory, which is filled again only after that",
+          "[train][gpu]") {
+  const GpuRanks ranks;
+  if (!ranks.group) return;
+  for (int round = 0; round < 20; ++round) {
+    auto slab = std::make_unique<Slab>();
+    slab->size = 64, slab->side = 112;
+    slab->images.resize(64 * 112 * 112 * 3);
+    for (std::size_t i = 0; i < slab->images.size(); ++i)
+      slab->images[i] = static_cast<std::uint8_t>(i * 2654435761u >> 16 ^ static_cast<unsigned>(round));
+    for (std::int64_t i = 0; i < slab->size; ++i) slab->labels.push_back(i * round);
+    bool filled_again = false;
+    HostBatch host(slab.release(), [&](const Slab* used) {
+      auto* again = const_cast<Slab*>(used);
+      std::fill(again->images.begin(), again->images.end(), std::uint8_t{0});
+      filled_again = true;
+      delete again;
+    });
+    const Batch expected = to_device(host, at::kCPU, at::kFloat);
+    Batch batch = to_device(host, ranks.device, at::kFloat);
+    REQUIRE(host->pinned);
+    host.reset();
+    CHECK_FALSE(filled_again);
+    batch.source.reset();
+    CHECK(filled_again);
+    CHECK(at::allclose(batch.images.cpu(), expected.images, 0, 1e-6));
+    CHECK(at::equal(batch.labels.cpu(), expected.labels));
   }
 }
 
