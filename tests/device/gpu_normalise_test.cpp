@@ -1,8 +1,8 @@
 // The kernel for GPUs, run thread by thread on the CPU: against the operators, bit for bit.
-// clang-format off: the language first
-#include "device/gpu_normalise.cuh"
-
+// What the language CUDA adds comes before what is written in it.
+// clang-format off
 #include "cuda_emulation.h"
+#include "device/gpu_normalise.cuh"
 // clang-format on
 
 #include <ATen/ATen.h>
