@@ -1,6 +1,4 @@
 // The kernel for GPUs, run thread by thread on the CPU: against the operators, bit for bit.
-#include "device/gpu_normalise.cuh"
-
 #include <ATen/ATen.h>
 
 #include <vector>
@@ -8,6 +6,7 @@
 #include "catch.h"
 #include "cuda_emulation.h"
 #include "device/device_batch.h"
+#include "device/gpu_normalise.cuh"
 
 namespace mosaic {
 namespace {
