@@ -7,10 +7,10 @@
 #include <memory>
 #include <vector>
 
-/// What the language CUDA adds to C++, for kernels that are to run on the CPU: include before a .cuh file. A block's threads
-/// take turns as contexts of one thread, from one __syncthreads to the next; blocks come one after the other. Slow, and
-/// blind to what only a GPU does in parallel (a missing barrier may go unnoticed), but every index and every number is
-/// computed as there.
+/// What the language CUDA adds to C++, for kernels that are to run on the CPU: include before a .cuh file. A block's
+/// threads take turns as contexts of one thread, from one __syncthreads to the next; blocks come one after the other.
+/// Slow, and blind to what only a GPU does in parallel (a missing barrier may go unnoticed), but every index and every
+/// number is computed as there.
 
 #define __host__
 #define __device__

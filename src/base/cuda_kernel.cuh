@@ -12,10 +12,10 @@
 
 #include "base/error.h"
 
-/// What the kernels for GPUs have in common. A kernel is written in a .cuh file, with the function that starts it; the .cu file
-/// beside it makes instances for nvcc. Tests read the same .cuh with a C++ compiler and run it thread by thread on the
-/// CPU: tests/cuda_emulation.h, to be included before, defines what the language CUDA adds. That is why all of it has internal
-/// linkage.
+/// What the kernels for GPUs have in common. A kernel is written in a .cuh file, with the function that starts it; the
+/// .cu file beside it makes instances for nvcc. Tests read the same .cuh with a C++ compiler and run it thread by
+/// thread on the CPU: tests/cuda_emulation.h, to be included before, defines what the language CUDA adds. That is why
+/// all of it has internal linkage.
 
 namespace mosaic {
 

@@ -6,11 +6,12 @@
 
 namespace mosaic {
 
-/// The low pass of blur_pool.h over plain memory, images in NHWC: the 3x3 filter 1/16 [1 2 1; 2 4 2; 1 2 1] as two of three
-/// values, which reads an image once from memory where a convolution with a channel per group goes through it tap by tap.
+/// The low pass of blur_pool.h over plain memory, images in NHWC: the 3x3 filter 1/16 [1 2 1; 2 4 2; 1 2 1] as two of
+/// three values, which reads an image once from memory where a convolution with a channel per group goes through it tap
+/// by tap.
 ///
-/// Kernels work on a range of the result's rows, counted through all images: the caller shares an image among threads by
-/// ranges. Values are stored as `T` and computed in float32; only sums round, always in the same order: every
+/// Kernels work on a range of the result's rows, counted through all images: the caller shares an image among threads
+/// by ranges. Values are stored as `T` and computed in float32; only sums round, always in the same order: every
 /// instruction set gives the same bits. Any number of channels, no alignment.
 
 /// Of the image before the low pass.

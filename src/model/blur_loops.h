@@ -72,7 +72,8 @@ void blur_forward_halving(const T* x, const BlurSize& size, const RowRange& rows
   }
 }
 
-/// The rows of dy that a row of dx has got its share from: one, counted twice, or two, of which the second may be missing.
+/// The rows of dy that a row of dx has got its share from: one, counted twice, or two, of which the second may be
+/// missing.
 template <class T>
 struct HalvedRows {
   const T* first;

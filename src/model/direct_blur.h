@@ -6,9 +6,9 @@
 
 namespace mosaic {
 
-/// The low pass of blur_pool.h and its backward pass by kernels of our own, which know the filter: no weights are read, and none
-/// get a gradient. Same values as `low_pass`, up to rounding. Images are (N, C, H, W), dense in channels-last, float32, bfloat16
-/// or, on GPUs, float16.
+/// The low pass of blur_pool.h and its backward pass by kernels of our own, which know the filter: no weights are read,
+/// and none get a gradient. Same values as `low_pass`, up to rounding. Images are (N, C, H, W), dense in channels-last,
+/// float32, bfloat16 or, on GPUs, float16.
 
 /// No autograd.
 /// @param stride  1 or 2

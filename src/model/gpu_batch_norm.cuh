@@ -5,8 +5,8 @@
 
 /// The kernels of gpu_batch_norm.h.
 ///
-/// A thread owns kSize channels side by side and walks down rows: what belongs to the channels stays in its registers, and
-/// neighbours read neighbouring memory.
+/// A thread owns kSize channels side by side and walks down rows: what belongs to the channels stays in its registers,
+/// and neighbours read neighbouring memory.
 
 namespace mosaic {
 namespace {

@@ -7,9 +7,10 @@
 
 namespace mosaic {
 
-/// The kernels of batch_norm_kernels.h for GPUs: the same layout, arithmetic and masks, on whole images in the GPU's memory.
-/// Sums go in two stages: blocks of threads sum up rows in float32, and what finishes a sum adds those parts up in double,
-/// always in the same order. Functions start their kernels in `stream` and return at once; all pointers are the GPU's.
+/// The kernels of batch_norm_kernels.h for GPUs: the same layout, arithmetic and masks, on whole images in the GPU's
+/// memory. Sums go in two stages: blocks of threads sum up rows in float32, and what finishes a sum adds those parts up
+/// in double, always in the same order. Functions start their kernels in `stream` and return at once; all pointers are
+/// the GPU's.
 
 /// An image as rows of channels.
 struct GpuRows {

@@ -5,8 +5,8 @@
 
 /// The kernels of gpu_blur.h.
 ///
-/// A thread makes kSegment pixels of a row, kSize channels of each: it reads every input once for the three results that
-/// it is part of in the row. Neighbours have neighbouring channels.
+/// A thread makes kSegment pixels of a row, kSize channels of each: it reads every input once for the three results
+/// that it is part of in the row. Neighbours have neighbouring channels.
 
 namespace mosaic {
 namespace {
@@ -91,8 +91,8 @@ __global__ void blur_forward_kernel(const T* x, std::int64_t images, BlurSize si
   }
 }
 
-/// What row `y` of dx has got its share from, down column `x` of dy: one row, counted twice, or two, of which the second may be
-/// missing; 0 beyond the border.
+/// What row `y` of dx has got its share from, down column `x` of dy: one row, counted twice, or two, of which the
+/// second may be missing; 0 beyond the border.
 template <int kSize, class T>
 __device__ Floats<kSize> halved_column(const T* image, const BlurSize& halved, std::int64_t y, std::int64_t x,
                                        std::int64_t channel) {

@@ -15,8 +15,8 @@ struct GpuKernelsOf {
   GpuBlurKernels<T> blur;
 };
 
-/// This folder's kernels for GPUs, and how to start them: a table, so that a test can put kernels in its place that run on the
-/// CPU.
+/// This folder's kernels for GPUs, and how to start them: a table, so that a test can put kernels in its place that run
+/// on the CPU.
 struct GpuKernels {
   GpuKernelsOf<float> float32;
   GpuKernelsOf<Float16> float16;

@@ -7,9 +7,9 @@
 
 namespace mosaic {
 
-/// What fused_batch_norm.h and direct_blur.h do, by kernels for GPUs: the same functions with the same conditions, and float16
-/// beside float32 and bfloat16. Nothing in here waits for the GPU, and all memory comes from LibTorch's allocator: the
-/// functions may be part of a captured graph.
+/// What fused_batch_norm.h and direct_blur.h do, by kernels for GPUs: the same functions with the same conditions, and
+/// float16 beside float32 and bfloat16. Nothing in here waits for the GPU, and all memory comes from LibTorch's
+/// allocator: the functions may be part of a captured graph.
 class GpuLayers {
  public:
   /// @param kernels  which read the tensors' memory; kept by reference

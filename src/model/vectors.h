@@ -4,10 +4,10 @@
 
 #include "model/instruction_set.h"
 
-/// What the kernels for CPUs compute with. They are written once for all instruction sets: a file per set includes the loops and
-/// is compiled with that set's options. Everything in here and in the loops has internal linkage and nothing of the
-/// standard library is called, so that the linker cannot take a function compiled for a newer processor for code that
-/// runs on all.
+/// What the kernels for CPUs compute with. They are written once for all instruction sets: a file per set includes the
+/// loops and is compiled with that set's options. Everything in here and in the loops has internal linkage and nothing
+/// of the standard library is called, so that the linker cannot take a function compiled for a newer processor for code
+/// that runs on all.
 
 namespace mosaic {
 namespace {

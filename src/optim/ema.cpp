@@ -34,8 +34,8 @@ bool reached(const Duration& start, const Progress& now, double elapsed) {
   throw Error(str("ema.ema_start: got ", start.text(), ", expected a time in ep, ba or dur"));
 }
 
-/// averages <- averages s + weights (1 - s): two products and a sum, each rounded; a fused multiply-add would give other bits
-/// than the reference. In one pass over memory where it can be, else operator by operator, which defines it.
+/// averages <- averages s + weights (1 - s): two products and a sum, each rounded; a fused multiply-add would give
+/// other bits than the reference. In one pass over memory where it can be, else operator by operator, which defines it.
 void average(const std::vector<at::Tensor>& averages, const std::vector<at::Tensor>& weights, double smoothing) {
   struct Pointers {
     float* average;

@@ -9,8 +9,8 @@
 
 namespace mosaic {
 
-/// The values of many tensors, one after the other, as if they were one: shared among threads in equal parts, however many
-/// tensors there are and however small they be.
+/// The values of many tensors, one after the other, as if they were one: shared among threads in equal parts, however
+/// many tensors there are and however small they be.
 class FlatWalk {
  public:
   void add(std::int64_t values) { ends_.push_back((ends_.empty() ? 0 : ends_.back()) + values); }
@@ -37,7 +37,8 @@ class FlatWalk {
   std::vector<std::int64_t> ends_;
 };
 
-/// Whether both are on the CPU in float32, the same values in the same order and without gaps: then they may be walked side by side.
+/// Whether both are on the CPU in float32, the same values in the same order and without gaps: then they may be walked
+/// side by side.
 inline bool side_by_side(const at::Tensor& a, const at::Tensor& b) {
   const auto plain = [](const at::Tensor& t) {
     return t.is_cpu() && t.scalar_type() == at::kFloat && t.is_non_overlapping_and_dense();

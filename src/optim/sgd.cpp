@@ -12,7 +12,8 @@
 namespace mosaic {
 namespace {
 
-/// Whether the processor can run the kernel, and LibTorch's own kernels round like it: in ATEN_CPU_CAPABILITY=default they do not.
+/// Whether the processor can run the kernel, and LibTorch's own kernels round like it: in ATEN_CPU_CAPABILITY=default
+/// they do not.
 bool has_kernel() {
 #if defined(__x86_64__)
   static const bool has = [] {

@@ -1,5 +1,5 @@
-// The kernels for GPUs, run thread by thread on the CPU: against LibTorch's operators, by the same check that a run on a GPU
-// begins with.
+// The kernels for GPUs, run thread by thread on the CPU: against LibTorch's operators, by the same check that a run on
+// a GPU begins with.
 #include "model/gpu_layers.h"
 
 #include <ATen/ATen.h>

@@ -1,16 +1,12 @@
 // The kernel for GPUs, run thread by thread on the CPU: against the operators, bit for bit.
-// What the language CUDA adds comes before what is written in it.
-// clang-format off
-#include "cuda_emulation.h"
-#include "device/gpu_normalise.cuh"
-// clang-format on
-
 #include <ATen/ATen.h>
 
 #include <vector>
 
 #include "catch.h"
+#include "cuda_emulation.h"
 #include "device/device_batch.h"
+#include "device/gpu_normalise.cuh"
 
 namespace mosaic {
 namespace {
