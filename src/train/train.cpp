@@ -100,8 +100,9 @@ class Trainer {
   /// This rank's batches of the epoch of `now` from there on, each with its side. Reads nothing that changes in training.
   BatchPlan plan_of_epoch(const Progress& now) const {
     const Config& config = run_.config;
-    BatchPlan plan = train_plan(data_.train_shards->size(), config.train_dataset.batch_size, run_.ranks.rank(),
-                                run_.ranks.size(), now.epoch, now.batch_in_epoch, order_of(config.train_dataset, config.seed));
+    BatchPlan plan =
+        train_plan(data_.train_shards->size(), config.train_dataset.batch_size, run_.ranks.rank(), run_.ranks.size(),
+                   now.epoch, now.batch_in_epoch, order_of(config.train_dataset, config.seed));
     const auto& resizing = config.algorithms.progressive_resizing;
     if (!resizing || resizing->mode != ResizeMode::kLoader) return plan;
     for (std::int64_t i = 0; i < plan.batches(); ++i) {
