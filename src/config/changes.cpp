@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <string_view>
+#include <utility>
 
 #include "config/yaml_reader.h"
 
@@ -47,6 +48,13 @@ constexpr std::string_view kNotTraining[] = {"run_name",
                                              "train_dataset.local_limit",
                                              "train_dataset.is_streaming"};
 
+// Keys that came later: what was done before there were any, in checkpoints that have none.
+constexpr std::pair<std::string_view, std::string_view> kCameLater[] = {{"bf16_gradient_exchange", "false"},
+                                                                        {"train_dataset.decode", "exact"},
+                                                                        {"train_dataset.shuffle", "global"},
+                                                                        {"train_dataset.shuffle_block", "64"},
+                                                                        {"train_dataset.shuffle_window", "32768"}};
+
 bool is_in(const std::string& key, std::string_view section) {
   return key == section || (key.starts_with(section) && key[section.size()] == '.');
 }
@@ -67,6 +75,7 @@ std::map<std::string, std::string> settings_of(const std::string& yaml, const st
     return std::any_of(std::begin(kNotTraining), std::end(kNotTraining),
                        [&](std::string_view section) { return is_in(setting.first, section); });
   });
+  for (const auto& [key, value] : kCameLater) settings.emplace(key, value);
   return settings;
 }
 

@@ -24,6 +24,18 @@ TEST_CASE("settings that decide what is trained are compared one by one, all oth
         "algorithms.sam.rho: 0.5 -> absent\n");
 }
 
+TEST_CASE("a setting that a checkpoint is too old to have is what was done then", "[config]") {
+  const std::string before = "train_dataset: {crop_size: 64}\n";
+  CHECK(changes_of_training(before,
+                            "bf16_gradient_exchange: false\n"
+                            "train_dataset: {crop_size: 64, decode: exact, shuffle: global, shuffle_block: 64, "
+                            "shuffle_window: 32768}\n")
+            .empty());
+  const auto changes = changes_of_training(before, "train_dataset: {crop_size: 64, decode: half}\n");
+  REQUIRE(changes.size() == 1);
+  CHECK(changes[0].key + changes[0].before + changes[0].now == "train_dataset.decodeexacthalf");
+}
+
 TEST_CASE("a change is allowed by its key or by a section that it is in", "[config]") {
   CHECK(is_allowed("optimizer.lr", {"optimizer.lr"}));
   CHECK(is_allowed("optimizer.lr", {"seed", "optimizer"}));

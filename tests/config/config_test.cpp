@@ -285,7 +285,9 @@ TEST_CASE("a value of the wrong kind or out of range is refused with line, key, 
   const std::string scale = "expected two shares of the image's area, [least, most] with 0 < least <= most <= 1";
   const std::string keep =
       "expected a number of checkpoints, 1 or more, or -1 for all: with 0 a run could not be resumed";
-  const std::string micro = "expected a number of images, 1 or more, or null for all that a rank has of a batch";
+  const std::string micro =
+      "expected a number of images, 1 or more, null for all that a rank has of a batch, or auto for as many of them as "
+      "memory has room for";
   const std::string nets = "expected one of resnet18, resnet34, resnet50, resnet101, resnet152";
   const std::string images = "expected a number of images over all ranks, 1 or more";
   const std::vector<std::pair<std::string, std::string>> cases{
