@@ -227,7 +227,8 @@ TEST_CASE("a net with fused layers trains as one without", "[model]") {
   for (const std::string name : {"resnet18", "resnet50"})
     for (const bool freeze : {false, true})
       for (const bool techniques : {false, true}) {
-        const at::Tensor x = some_images(6, 64);
+        if (name == "resnet50" && freeze != techniques) continue;  // for time's sake
+        const at::Tensor x = some_images(4, 64);
         const Results exact = run_net(name, false, false, x.to(at::kDouble), freeze, techniques);
         const Results fused = run_net(name, true, false, x, freeze, techniques);
         for (std::size_t k = 0; k < exact.size(); ++k) {
