@@ -55,6 +55,23 @@ class RanksTest(ProgramTest):
         self.assert_close(job.losses(in_threes), whole, 1e-5)
         self.assertEqual(set(job.metrics(in_twos, "trainer/device_train_microbatch_size").values()), {2})
 
+    def test_copies_on_a_nodes_disk_buckets_and_micro_batches_by_trial_change_no_bit(self):
+        plain = job.losses(self.train("plain", 2))
+        local = self.folder / "local"
+        same = self.train("same", 2, train_dataset__local=local, eval_dataset__local=local, gradient_bucket_bytes=100000,
+                          device_train_microbatch_size="auto")
+        self.assertEqual(job.losses(same), plain)
+        self.assertEqual(sorted(path.name for path in local.rglob("*.h5")), ["train-00000.h5", "val-00000.h5"])
+
+    def test_block_shuffle_and_half_decoding_go_on_from_the_middle_of_an_epoch_with_the_same_bits(self):
+        settings = {"max_duration": "10ba", "save_interval": "3ba", "save_num_checkpoints_to_keep": -1, "train_dataset__shuffle": "block",
+                    "train_dataset__shuffle_block": 2, "train_dataset__shuffle_window": 8, "train_dataset__decode": "half",
+                    "bf16_gradient_exchange": "true"}
+        whole = self.train("whole", 2, **settings)
+        again = self.train("again", 2, load_path=whole / "checkpoints/ep0-ba3", **settings)
+        losses = job.losses(whole)
+        self.assertEqual(job.losses(again), {batch: losses[batch] for batch in range(4, 11)})
+
 
 if __name__ == "__main__":
     unittest.main()
