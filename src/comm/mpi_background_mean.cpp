@@ -137,7 +137,7 @@ class Exchange {
 
 class MpiBackgroundMean : public BackgroundMean {
  public:
-  MpiBackgroundMean(MPI_Comm ranks, WireType wire) : comm_(duplicate(ranks)), exchange_(comm_, wire) {
+  MpiBackgroundMean(MPI_Comm ranks, WireType wire) : comm_(ranks), exchange_(comm_, wire) {
     int level = MPI_THREAD_SINGLE;
     check_mpi(MPI_Query_thread(&level), "MPI_Query_thread");
     if (level < MPI_THREAD_SERIALIZED) {
@@ -158,8 +158,6 @@ class MpiBackgroundMean : public BackgroundMean {
     }
     changed_.notify_all();
     if (thread_.joinable()) thread_.join();
-    // While an error unwinds, the other ranks are elsewhere, and this call may wait for them: the job is aborted next.
-    if (std::uncaught_exceptions() == 0 && !failed_) MPI_Comm_free(&comm_);
   }
   MpiBackgroundMean(const MpiBackgroundMean&) = delete;
   MpiBackgroundMean& operator=(const MpiBackgroundMean&) = delete;
@@ -188,13 +186,6 @@ class MpiBackgroundMean : public BackgroundMean {
   double busy_seconds() const override { return static_cast<double>(busy_) / kSecond; }
 
  private:
-  static MPI_Comm duplicate(MPI_Comm ranks) {
-    MPI_Comm comm = MPI_COMM_NULL;
-    check_mpi(MPI_Comm_dup(ranks, &comm), "MPI_Comm_dup");
-    MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN);
-    return comm;
-  }
-
   /// The thread: buffers in the order in which they come. One that is being worked on stays in the queue.
   void run() {
     std::unique_lock lock(mutex_);

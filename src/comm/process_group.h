@@ -34,7 +34,7 @@ class ProcessGroup {
   virtual void all_reduce_sum(Buffer b) = 0;       // in place; b is the same on all ranks but for the pointer
   virtual void broadcast(Buffer b, int root) = 0;  // in place
   virtual void barrier() = 0;
-  /// Means of buffers in the same memory, made while the caller computes. Collective; goes before the group does.
+  /// Means of buffers in the same memory, made while the caller computes. Not collective; goes before the group does.
   virtual std::unique_ptr<BackgroundMean> background_mean(WireType wire) = 0;
   /// Give up, from another thread, on calls that hang; the group is of no use afterwards. Not collective.
   virtual void abort() {}

@@ -19,7 +19,7 @@ namespace mosaic {
 /// section 3.2. Differs: buckets are cut at bytes, not at parameters, and the gradients lie in them from the start.
 class GradientExchange {
  public:
-  /// Puts a hook on every parameter. Collective.
+  /// Puts a hook on every parameter.
   /// @param parameters  those of `gradients`, in the same order
   /// @param bucket_bytes  of gradients, at most 2^30; the last bucket may be smaller
   /// @param ranks  outlives this
