@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace mosaic {
 
@@ -13,5 +14,14 @@ InstructionSet best_instruction_set();
 
 /// bfloat16, as those kernels store it: the upper half of a float32, rounded to nearest even.
 using Bfloat16Bits = std::uint16_t;
+
+/// Of kernels for both types of element those for T, which is float or Bfloat16Bits.
+template <class T, class Float32, class Bfloat16>
+const auto& for_type(const Float32& float32, const Bfloat16& bfloat16) {
+  if constexpr (std::is_same_v<T, float>)
+    return float32;
+  else
+    return bfloat16;
+}
 
 }  // namespace mosaic

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "report/line_chart.h"
 #include "report/run_record.h"
 
@@ -43,17 +44,11 @@ constexpr int kColours = 6;
 
 using Runs = std::vector<RunRecord>;
 
-std::string fixed(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
-
 /// "2 h 05 min", "3 min 20 s", "12.5 s"
 std::string span_of(double seconds) {
   char text[64];
   const auto whole = static_cast<long>(std::lround(seconds));
-  if (seconds < 60) return fixed(seconds, 1) + " s";
+  if (seconds < 60) return decimals(seconds, 1) + " s";
   if (whole < 3600)
     std::snprintf(text, sizeof text, "%ld min %02ld s", whole / 60, whole % 60);
   else
@@ -78,34 +73,34 @@ std::string last_of(const RunRecord& run, const std::string& key, const std::fun
 }
 
 std::string overview(const Runs& runs) {
-  const auto whole = [](double v) { return fixed(v, 0); };
+  const auto whole = [](double v) { return decimals(v, 0); };
   const std::vector<Column> columns = {
       {"ended", [](const RunRecord& r) { return r.exit_reason.empty() ? "not yet" : escaped(r.exit_reason); }},
       {"top-1",
        [](const RunRecord& r) {
-         return last_of(r, "metrics/eval/MulticlassAccuracy", [](double v) { return fixed(100 * v, 2) + " %"; });
+         return last_of(r, "metrics/eval/MulticlassAccuracy", [](double v) { return decimals(100 * v, 2) + " %"; });
        }},
       {"cross entropy",
        [](const RunRecord& r) {
-         return last_of(r, "metrics/eval/SampleCrossEntropy", [](double v) { return fixed(v, 4); });
+         return last_of(r, "metrics/eval/SampleCrossEntropy", [](double v) { return decimals(v, 4); });
        }},
       {"training loss",
-       [](const RunRecord& r) { return last_of(r, "loss/train/total", [](double v) { return fixed(v, 4); }); }},
+       [](const RunRecord& r) { return last_of(r, "loss/train/total", [](double v) { return decimals(v, 4); }); }},
       {"epochs", [&](const RunRecord& r) { return from_summary(r, "epochs", whole); }},
       {"batches", [&](const RunRecord& r) { return from_summary(r, "batches", whole); }},
       {"ranks", [&](const RunRecord& r) { return from_summary(r, "world_size", whole); }},
       {"training", [](const RunRecord& r) { return from_summary(r, "seconds.train_of_all_starts", span_of); }},
       {"images/s",
        [](const RunRecord& r) {
-         return from_summary(r, "images_per_second", [](double v) { return fixed(v, v < 100 ? 1 : 0); });
+         return from_summary(r, "images_per_second", [](double v) { return decimals(v, v < 100 ? 1 : 0); });
        }},
       {"waiting for data",
        [](const RunRecord& r) {
-         return from_summary(r, "data_wait_share", [](double v) { return fixed(100 * v, 2) + " %"; });
+         return from_summary(r, "data_wait_share", [](double v) { return decimals(100 * v, 2) + " %"; });
        }},
       {"memory of a rank",
        [](const RunRecord& r) {
-         return from_summary(r, "peak_memory_bytes", [](double v) { return fixed(v / 1e9, 2) + " GB"; });
+         return from_summary(r, "peak_memory_bytes", [](double v) { return decimals(v / 1e9, 2) + " GB"; });
        }},
       {"starts", [](const RunRecord& r) { return std::to_string(r.starts); }},
   };
@@ -156,9 +151,9 @@ std::string share_bar(const std::vector<std::pair<std::string, double>>& parts, 
   std::string bar = "<div class='bar'>", legend = "<p class='legend'>" + escaped(caption) + ": ";
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const double share = 100 * parts[i].second / sum;
-    bar += str("<i class='key c", i % kColours, "' style='width:", fixed(share, 3), "%'></i>");
-    legend += str("<span><span class='key c", i % kColours, "'></span>", escaped(parts[i].first), " ", fixed(share, 1),
-                  " %</span>");
+    bar += str("<i class='key c", i % kColours, "' style='width:", decimals(share, 3), "%'></i>");
+    legend += str("<span><span class='key c", i % kColours, "'></span>", escaped(parts[i].first), " ",
+                  decimals(share, 1), " %</span>");
   }
   return bar + "</div>" + legend + "</p>";
 }
@@ -185,9 +180,9 @@ std::string balance(const Runs& runs) {
       std::vector<double> sorted = values;
       std::sort(sorted.begin(), sorted.end());
       const auto slowest = std::max_element(values.begin(), values.end()) - values.begin();
-      html += str("<tr><td>", escaped(name), "</td><td>", fixed(sorted.front(), 4), "</td><td>",
-                  fixed(sorted[sorted.size() / 2], 4), "</td><td>", fixed(sorted.back(), 4), "</td><td>rank ", slowest,
-                  "</td></tr>");
+      html += str("<tr><td>", escaped(name), "</td><td>", decimals(sorted.front(), 4), "</td><td>",
+                  decimals(sorted[sorted.size() / 2], 4), "</td><td>", decimals(sorted.back(), 4), "</td><td>rank ",
+                  slowest, "</td></tr>");
     }
     html += "</table></div>";
   }

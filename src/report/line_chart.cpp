@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace mosaic {
 namespace {
@@ -30,11 +31,7 @@ struct Range {
   }
 };
 
-std::string coordinate(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
+std::string coordinate(double value) { return decimals(value, 1); }
 
 /// Where numbers are in the picture.
 struct Frame {

@@ -132,6 +132,13 @@ def _text(stream):
     return (stream or b"").decode(errors="replace")
 
 
+def wait_until(condition, pause=0.002, limit=LIMIT):
+    """Until `condition()` holds, or `limit` seconds have passed."""
+    end = time.monotonic() + limit
+    while not condition() and time.monotonic() < end:
+        time.sleep(pause)
+
+
 def parent(pid):
     """The process that has started `pid`."""
     return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

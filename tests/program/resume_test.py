@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-import time
 import unittest
 
 import images
@@ -88,9 +87,7 @@ class ResumeTest(ProgramTest):
         arguments = self.settings(**SETTINGS)
         checkpoints = self.log_folder / "checkpoints"
         with job.start(arguments, 2) as running:
-            limit = time.monotonic() + job.LIMIT
-            while not (checkpoints / "latest").exists() and time.monotonic() < limit:
-                time.sleep(0.005)
+            job.wait_until((checkpoints / "latest").exists)
             ranks = running.ranks()
             running.kill(ranks)
             killed = running.result()

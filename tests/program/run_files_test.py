@@ -8,7 +8,6 @@ import re
 import struct
 import termios
 import threading
-import time
 import unittest
 
 import numpy
@@ -112,9 +111,7 @@ class RunFilesTest(ProgramTest):
         settings = {"max_duration": "12ba", "autoresume": "true", "save_interval": "2ba", "eval_interval": "4ba"}
         log_folder = self.folder / "run"
         with job.start(self.settings(log_folder=log_folder, **settings), 2) as running:
-            limit = time.monotonic() + job.LIMIT
-            while len(job.losses(log_folder) if (log_folder / "metrics.jsonl").exists() else ()) < 5 and time.monotonic() < limit:
-                time.sleep(0.005)
+            job.wait_until(lambda: (log_folder / "metrics.jsonl").exists() and len(job.losses(log_folder)) >= 5)
             running.kill(running.ranks())
             killed = running.result()
         self.assertFalse((log_folder / "summary.json").exists(), killed)

@@ -26,9 +26,7 @@ class StopTest(ProgramTest):
         arguments = self.settings(**SETTINGS | changes)
         batch += self.batches_logged()
         with job.start(arguments, ranks) as running:
-            limit = time.monotonic() + job.LIMIT
-            while time.monotonic() < limit and running.process.poll() is None and self.batches_logged() < batch:
-                time.sleep(0.002)
+            job.wait_until(lambda: running.process.poll() is not None or self.batches_logged() >= batch)
             act(running.ranks())
             return running.result()
 
@@ -135,9 +133,7 @@ class StopTest(ProgramTest):
     def test_a_stop_while_a_checkpoint_is_written_saves_once_more_and_ends(self):
         whole = self.train("whole", 2, **SETTINGS)
         with job.start(self.settings(**SETTINGS | {"save_interval": "2ba"}), 2) as running:
-            limit = time.monotonic() + job.LIMIT
-            while not list(self.log_folder.glob("checkpoints/.*.partial")) and running.process.poll() is None and time.monotonic() < limit:
-                time.sleep(0.0005)
+            job.wait_until(lambda: list(self.log_folder.glob("checkpoints/.*.partial")) or running.process.poll() is not None, 0.0005)
             for pid in running.ranks():
                 os.kill(pid, signal.SIGUSR2)
             result = running.result()
@@ -153,9 +149,7 @@ class StopTest(ProgramTest):
     def test_files_in_the_log_folder_save_and_stop(self):
         def act(_):
             (self.log_folder / "save").touch()
-            limit = time.monotonic() + job.LIMIT
-            while not (self.log_folder / "checkpoints/latest").exists() and time.monotonic() < limit:
-                time.sleep(0.01)
+            job.wait_until((self.log_folder / "checkpoints/latest").exists)
             (self.log_folder / "stop").touch()
 
         result = self.stopped(act, ranks=0, max_duration="100000ba", save_num_checkpoints_to_keep=1)
@@ -178,9 +172,7 @@ class StopTest(ProgramTest):
                 self.log_folder = self.folder / f"run-{name}"
 
                 def act(ranks):
-                    limit = time.monotonic() + job.LIMIT
-                    while not (self.log_folder / "checkpoints/latest").exists() and time.monotonic() < limit:
-                        time.sleep(0.002)
+                    job.wait_until((self.log_folder / "checkpoints/latest").exists)
                     os.kill(job.parent(ranks[0]), getattr(signal, f"SIG{name}"))
 
                 result = self.stopped(act, log_folder=self.log_folder, **settings)
