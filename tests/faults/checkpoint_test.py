@@ -6,6 +6,7 @@ MOSAIC_FAULTS=N: how many places to try of each kind, spread over all (default 2
 import errno
 import os
 import pathlib
+import shutil
 import sys
 import unittest
 
@@ -55,6 +56,7 @@ class CheckpointFaultsTest(ProgramTest):
         for file in ("weights.safetensors", "ema.safetensors", "optimizer.safetensors"):
             self.assertTrue((found / file).read_bytes() == (expected / file).read_bytes(), file)
         self.assertEqual(sorted(path.name for path in (self.log_folder / "checkpoints").iterdir()), ["ep1-ba6", "latest"])
+        shutil.rmtree(self.log_folder)  # 330 of them would fill a disk
 
     def test_the_calls_are_those_of_a_checkpoint(self):
         actions = {call.partition(" ")[0] for call in self.calls}
