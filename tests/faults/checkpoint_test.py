@@ -118,6 +118,12 @@ class CheckpointFaultsTest(ProgramTest):
                 self.assertEqual(result.lines("could not be saved"), [], result)
                 self.assert_ended_as_the_whole_run()
 
+    def test_writes_that_all_take_half_of_the_bytes_are_continued(self):
+        result = self.run_with_fault(0, "short for ever", "all-short")
+        self.assertEqual(result.code, job.DONE, result)
+        self.assertEqual(result.lines("could not be saved"), [], result)
+        self.assert_ended_as_the_whole_run()
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,7 +1,7 @@
 // A library to be preloaded: it makes one call of a program's file output fail, or kills the program there.
 //   MOSAIC_FAULT_NAME  calls count from the first one on whose path has this in it
 //   MOSAIC_FAULT_AT    which of them it is, from 0; none: all succeed
-//   MOSAIC_FAULT_KIND  kill, short (a write takes half of the bytes), or the number of an errno; "5 for ever": and so do all after it
+//   MOSAIC_FAULT_KIND  kill, short (a write takes half of the bytes), or the number of an errno; "5 for ever", "short for ever": and so do all after it
 //   MOSAIC_FAULT_LOG   a file that gets a line for each call: "write /path"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -40,7 +40,7 @@ static int fate(const char* action, const char* path) {
   if (!counts || !at || !kind || number < atoi(at)) return 0;
   if (number > atoi(at) && !strstr(kind, "for ever")) return 0;
   if (strcmp(kind, "kill") == 0) kill(getpid(), SIGKILL);
-  if (strcmp(kind, "short") == 0) return 1;
+  if (strncmp(kind, "short", 5) == 0) return 1;
   errno = atoi(kind);
   return -1;
 }
