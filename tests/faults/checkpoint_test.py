@@ -75,19 +75,25 @@ class CheckpointFaultsTest(ProgramTest):
                 tried += 1
         print(f"killed at {tried} of {len(self.calls)} calls: {tried} resumed", file=sys.stderr)
 
-    def test_a_disk_that_fails_at_a_call_costs_that_checkpoint_and_no_more(self):
+    def call_that_fails_costs_that_checkpoint_and_no_more(self, kind):
         tried = 0
-        for kind in (errno.ENOSPC, errno.EDQUOT):
-            for at in self.places():
-                with self.subTest(errno=errno.errorcode[kind], at=at, call=self.calls[at]):
-                    result = self.run_with_fault(at, kind, f"{kind}-{at}")
-                    self.assertEqual(result.code, job.DONE, result)
-                    said = result.lines("warning: the last checkpoint could not be saved: ")
-                    self.assertEqual(len(said), 1, result)
-                    self.assertIn(os.strerror(kind), said[0])
-                    self.assert_ended_as_the_whole_run()
-                    tried += 1
-        print(f"{tried} failing calls: the checkpoint before was whole, the next one was written", file=sys.stderr)
+        for at in self.places():
+            with self.subTest(at=at, call=self.calls[at]):
+                result = self.run_with_fault(at, kind, f"{kind}-{at}")
+                self.assertEqual(result.code, job.DONE, result)
+                said = result.lines("warning: the last checkpoint could not be saved: ")
+                self.assertEqual(len(said), 1, result)
+                self.assertIn(os.strerror(kind), said[0])
+                self.assert_ended_as_the_whole_run()
+                tried += 1
+        print(f"{errno.errorcode[kind]} at {tried} of {len(self.calls)} calls: the checkpoint before was whole, the next one was written",
+              file=sys.stderr)
+
+    def test_a_full_disk_at_a_call_costs_that_checkpoint_and_no_more(self):
+        self.call_that_fails_costs_that_checkpoint_and_no_more(errno.ENOSPC)
+
+    def test_a_full_quota_at_a_call_costs_that_checkpoint_and_no_more(self):
+        self.call_that_fails_costs_that_checkpoint_and_no_more(errno.EDQUOT)
 
     def test_a_call_that_fails_once_with_an_error_that_passes_is_tried_again_and_costs_nothing(self):
         tried = 0
