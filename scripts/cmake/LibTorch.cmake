@@ -56,17 +56,11 @@ if(MOSAIC_CUDA)
   include(CudaKernels)
 endif()
 
-# <ATen/ATen.h> takes 6 s to read and nearly every file of ours that uses LibTorch needs it: it is compiled once, for all of them.
-# Written only if it is not there: a newer one would have all of them compiled anew after each run of CMake.
-file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/precompiled_aten.cpp CONTENT "// Empty: its target holds the precompiled header.\n")
-add_library(mosaic_precompiled_aten OBJECT ${PROJECT_BINARY_DIR}/precompiled_aten.cpp)
-target_link_libraries(mosaic_precompiled_aten PRIVATE mosaic_options mosaic_torch)
-target_precompile_headers(mosaic_precompiled_aten PRIVATE <ATen/ATen.h>)
-target_compile_options(mosaic_precompiled_aten PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+# <ATen/ATen.h> takes 6 s to read and nearly every file of ours that uses LibTorch needs it.
+mosaic_precompiled_headers(mosaic_precompiled_aten LINK mosaic_torch HEADERS <ATen/ATen.h>)
 
 # `target` uses LibTorch, and so do those that link it.
 function(mosaic_use_torch target)
   target_link_libraries(${target} PUBLIC mosaic_torch)
-  target_precompile_headers(${target} REUSE_FROM mosaic_precompiled_aten)
-  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # without it ccache keeps nothing
+  mosaic_precompiled(${target} mosaic_precompiled_aten)
 endfunction()

@@ -33,3 +33,19 @@ function(mosaic_library name)
   target_sources(mosaic_${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/src FILES ${headers})
   target_link_libraries(mosaic_${name} PUBLIC mosaic_options ${ARG_USES} PRIVATE ${ARG_LINK})
 endfunction()
+
+# Headers that are compiled once, for all targets that take them by mosaic_precompiled.
+function(mosaic_precompiled_headers name)
+  cmake_parse_arguments(ARG "" "" "LINK;HEADERS" ${ARGN})
+  # Written only if it is not there: a newer one would have all of them compiled anew after each run of CMake.
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/${name}.cpp CONTENT "// Empty: its target holds precompiled headers.\n")
+  add_library(${name} OBJECT ${PROJECT_BINARY_DIR}/${name}.cpp)
+  target_link_libraries(${name} PRIVATE mosaic_options ${ARG_LINK})
+  target_precompile_headers(${name} PRIVATE ${ARG_HEADERS})
+  target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+endfunction()
+
+function(mosaic_precompiled target name)
+  target_precompile_headers(${target} REUSE_FROM ${name})
+  target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)  # without it ccache keeps nothing
+endfunction()
