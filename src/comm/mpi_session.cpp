@@ -13,6 +13,8 @@ namespace mosaic {
 
 MpiSession::MpiSession(int& argc, char**& argv) {
   int provided = 0;
+  // Without a launcher Open MPI 4 would start a daemon beside the program, for processes that it might spawn: we spawn none.
+  ::setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
   check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_MULTIPLE, &provided), "MPI_Init_thread");
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   check_mpi(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "MPI_Comm_rank");
