@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "base/version.h"
 
 namespace mosaic {
 namespace {
@@ -78,6 +79,7 @@ std::uint64_t parse_size(const std::string& text, const std::string& option) {
 std::optional<Command> parse_command_line(int argc, const char* const* argv) {
   CLI::App app("Packs folders of images into HDF5 shards for mosaic_resnet, and looks into them.", "preprocess");
   app.require_subcommand(1);
+  app.set_version_flag("--version", str("preprocess ", version()), "print the version");
 
   PackOptions pack;
   std::string shard_size = "1GiB";
@@ -153,7 +155,7 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
 
   try {
     app.parse(argc, argv);
-  } catch (const CLI::Success& asked) {  // --help
+  } catch (const CLI::Success& asked) {  // --help, --version
     app.exit(asked);
     return std::nullopt;
   } catch (const CLI::ParseError& e) {

@@ -2,7 +2,7 @@
 # GPU nodes in a cloud: Ethernet, an Apptainer image that holds the build, shards on a slow shared disk and NVMe in each node.
 # With these lines in the scripts: --partition=gpu --ntasks-per-node=8 --gpus-per-node=8 --cpus-per-task=24 --exclusive
 
-MOSAIC_BUILD=/opt/mosaic/build                # inside the image
+MOSAIC_BUILD=/usr/local/bin                   # inside the image of scripts/container/mosaic_resnet.def
 MOSAIC_CONFIG=${MOSAIC_CONFIG:-$MOSAIC_HOME/yamls/resnet50.yaml}
 MOSAIC_SHARDS=${MOSAIC_SHARDS:-/shared/imagenet-shards}
 MOSAIC_RUNS=${MOSAIC_RUNS:-/shared/runs}

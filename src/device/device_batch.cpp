@@ -65,6 +65,13 @@ at::Tensor normalise(const at::Tensor& images, at::ScalarType type, at::MemoryFo
   return by_operators(images, type, layout);
 }
 
+at::Tensor pixels_of(const at::Tensor& normalised) {
+  const auto channel_values = [](const float(&v)[3]) { return at::tensor({v[0], v[1], v[2]}).view({1, 3, 1, 1}); };
+  const at::Tensor values =
+      normalised.cpu().to(at::kFloat) * channel_values(kImageNet.std) + channel_values(kImageNet.mean);
+  return values.round().clamp(0, 255).to(at::kByte).permute({0, 2, 3, 1}).contiguous();
+}
+
 Batch to_device(const HostBatch& host, at::Device device, at::ScalarType type, at::MemoryFormat layout) {
   // LibTorch's views of foreign memory are not const; nothing here writes to them.
   const at::Tensor images =

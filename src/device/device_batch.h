@@ -27,6 +27,9 @@ struct Batch {
 at::Tensor normalise(const at::Tensor& images, at::ScalarType type,
                      at::MemoryFormat layout = at::MemoryFormat::Contiguous);
 
+/// Back from what `normalise` made: uint8 (N, S, S, 3) on the CPU, rounded, for looking at.
+at::Tensor pixels_of(const at::Tensor& normalised);
+
 /// Copy to the device and normalise there. The host batch may be let go of when this returns: to a GPU it is copied in the background, from
 /// page-locked memory, and the result keeps it meanwhile.
 Batch to_device(const HostBatch& host, at::Device device, at::ScalarType type,

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/version.h"
 #include "comm/mpi_session.h"
 #include "train/gather_numbers.h"
 
@@ -60,6 +61,7 @@ std::string summary_json(Run& run, const TrainResult& result, const std::string&
       {"epochs", run.now.epoch},
       {"batches", run.now.batch},
       {"samples", run.now.sample},
+      {"version", version()},
       {"world_size", run.ranks.size()},
       {"device", run.net.device().is_cuda() ? "gpu" : "cpu"},
       {"seconds",

@@ -17,6 +17,7 @@
 #include "train/checkpoint.h"
 #include "train/checkpoint_files.h"
 #include "train/checkpoint_store.h"
+#include "train/epoch_plan.h"
 #include "train/gather_numbers.h"
 #include "train/slow_ranks.h"
 #include "train/stop_requests.h"
@@ -97,20 +98,7 @@ class Trainer {
     return [this, next] { return plan_of_epoch(next); };
   }
 
-  /// This rank's batches of the epoch of `now` from there on, each with its side. Reads nothing that changes in training.
-  BatchPlan plan_of_epoch(const Progress& now) const {
-    const Config& config = run_.config;
-    BatchPlan plan =
-        train_plan(data_.train_shards->size(), config.train_dataset.batch_size, run_.ranks.rank(), run_.ranks.size(),
-                   now.epoch, now.batch_in_epoch, order_of(config.train_dataset, config.seed));
-    const auto& resizing = config.algorithms.progressive_resizing;
-    if (!resizing || resizing->mode != ResizeMode::kLoader) return plan;
-    for (std::int64_t i = 0; i < plan.batches(); ++i) {
-      const Progress then{.epoch = now.epoch, .batch = now.batch + i};
-      plan.sides.push_back(loader_side(*resizing, config.train_dataset.crop_size, std::min(elapsed(run_, then), 1.0)));
-    }
-    return plan;
-  }
+  BatchPlan plan_of_epoch(const Progress& now) const { return epoch_plan(run_, data_.train_shards->size(), now); }
 
   void train_batch(ProgressBar& bar) {
     const Config& config = run_.config;

@@ -38,31 +38,39 @@ at::Tensor prepare(Run& run, at::Tensor images, const DrawKey& key) {
   return images;
 }
 
-/// Forward and backward over one micro-batch; the gradient counts `weight` times.
-Pass run_micro_batch(Run& run, at::Tensor images, const at::Tensor& labels, double weight, const DrawKey& key) {
-  const AlgorithmsConfig& recipe = run.config.algorithms;
-  enter(run, StepPart::kForward);
-  const std::int64_t n = images.size(0), classes = run.config.model.num_classes;
-  const at::ScalarType type = run.net.type();
-
+/// What the net is given of a micro-batch, beside what stochastic depth keeps of it.
+struct MicroBatch {
+  at::Tensor images, targets;
   std::optional<Mix> mix;
-  if (recipe.mixup) mix = run.draws->mix(*recipe.mixup, n, key);
-  if (mix) images = mix_images(images, *mix);
-  at::Tensor keep;
-  if (!run.drop_rates.empty()) keep = run.draws->keep(run.drop_rates, n, key).to(images.device());
+};
 
-  at::Tensor targets = labels;
-  if (recipe.label_smoothing) targets = smooth(dense_targets(labels, classes, type), recipe.label_smoothing->smoothing);
-  if (mix) {  // after smoothing: the partner's label stays sharp, as published
+MicroBatch mixed(Run& run, const at::Tensor& images, const at::Tensor& labels, const DrawKey& key) {
+  const AlgorithmsConfig& recipe = run.config.algorithms;
+  const std::int64_t classes = run.config.model.num_classes;
+  const at::ScalarType type = run.net.type();
+  MicroBatch result{.images = images, .targets = labels};
+  if (recipe.mixup) result.mix = run.draws->mix(*recipe.mixup, images.size(0), key);
+  if (result.mix) result.images = mix_images(images, *result.mix);
+  if (recipe.label_smoothing)
+    result.targets = smooth(dense_targets(labels, classes, type), recipe.label_smoothing->smoothing);
+  if (result.mix) {  // after smoothing: the partner's label stays sharp, as published
     const at::Tensor sharp = dense_targets(labels, classes, type);
-    targets = mix_targets(targets.dim() == 2 ? targets : sharp, sharp, *mix);
+    result.targets = mix_targets(result.targets.dim() == 2 ? result.targets : sharp, sharp, *result.mix);
   }
+  return result;
+}
 
+/// Forward and backward over one micro-batch; the gradient counts `weight` times.
+Pass run_micro_batch(Run& run, const at::Tensor& images, const at::Tensor& labels, double weight, const DrawKey& key) {
+  enter(run, StepPart::kForward);
+  const MicroBatch given = mixed(run, images, labels, key);
+  at::Tensor keep;
+  if (!run.drop_rates.empty()) keep = run.draws->keep(run.drop_rates, images.size(0), key).to(images.device());
   at::Tensor logits, value;
   {
     const Autocast autocast(images.device().type(), run.autocast_to);
-    logits = run.net.forward(images, keep);
-    value = loss(run.config.model.loss_name, logits, targets);
+    logits = run.net.forward(given.images, keep);
+    value = loss(run.config.model.loss_name, logits, given.targets);
   }
   if (run.observe_logits) run.observe_logits(logits.detach());
   enter(run, StepPart::kBackward);
@@ -235,6 +243,21 @@ std::vector<std::int64_t> micro_batches(std::int64_t n, std::int64_t most) {
   std::vector<std::int64_t> sizes;
   for (std::int64_t at = 0; at < n; at += size) sizes.push_back(std::min(size, n - at));
   return sizes;
+}
+
+std::vector<NetInput> net_inputs(Run& run, const Batch& batch) {
+  DrawKey key{.seed = run.config.seed, .step = run.now.batch, .rank = run.ranks.rank()};
+  const at::Tensor images = prepare(run, batch.images, key);
+  const std::int64_t n = images.size(0);
+  std::vector<NetInput> inputs;
+  std::int64_t at = 0;
+  for (const std::int64_t size : micro_batches(n, run.micro_batch.value_or(n))) {
+    const MicroBatch given = mixed(run, images.narrow(0, at, size), batch.labels.narrow(0, at, size), key);
+    inputs.push_back({given.images, given.mix});
+    ++key.micro_batch;
+    at += size;
+  }
+  return inputs;
 }
 
 StepResult train_step(Run& run, const Batch& batch, const Requests& requests) {

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "device/device_batch.h"
+#include "device/mix_up.h"
 #include "train/run.h"
 #include "train/stop_requests.h"
 
@@ -23,6 +25,16 @@ struct StepResult {
       true;  // loss and gradients; also where they overflow under a gradient scale above 1, which is halved then
   Requests requests;  // of any rank
 };
+
+/// What the net sees of one micro-batch.
+struct NetInput {
+  at::Tensor images;  // (N, 3, S, S), normalised
+  std::optional<Mix> mix = {};
+};
+
+/// What `train_step` would show the net of `batch` in its first pass, micro-batch by micro-batch. Changes nothing: the draws of a step are
+/// functions of where it is.
+std::vector<NetInput> net_inputs(Run& run, const Batch& batch);
 
 /// One optimizer step on this rank's part of the global batch, in the order in which the data flows: ColOut, resizing; per pass
 /// and micro-batch MixUp, label smoothing, forward, loss, backward; mean of the gradients over the ranks; SAM around it all;

@@ -1,6 +1,7 @@
 #include "train/train_step.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <limits>
 
@@ -83,6 +84,34 @@ TEST_CASE("fused layers are on in float32 on a CPU, and change a step by roundin
   CHECK(losses[1] == Approx(losses[0]).epsilon(1e-5));
   CHECK(((gradients[1] - gradients[0]).norm() / gradients[0].norm()).item<double>() <= 2e-2);  // some ReLUs flip
   CHECK_FALSE(at::equal(gradients[1], gradients[0]));
+}
+
+TEST_CASE("what is shown of a batch is what the net sees of it, mixed and resized, micro-batch by micro-batch",
+          "[train]") {
+  const auto ranks = single_process();
+  Config config = tiny_config(7);
+  config.algorithms.mixup.emplace();
+  config.algorithms.colout.emplace();
+  config.algorithms.progressive_resizing.emplace();
+  config.device_train_microbatch_size = 4;
+  const auto run = build_run(config, *ranks, at::kCPU, at::kFloat, 80);
+  const Batch batch = random_batch(7, 0, 1, at::kFloat);
+  const auto inputs = net_inputs(*run, batch);
+  REQUIRE(inputs.size() == 2);
+  CHECK(inputs[0].images.size(0) == 4);
+  CHECK(inputs[0].images.size(3) < 32);
+  CHECK_FALSE(inputs[0].mix->partners.equal(inputs[1].mix->partners));
+
+  std::vector<at::Tensor> seen, shown;
+  run->observe_logits = [&](const at::Tensor& logits) { seen.push_back(logits); };
+  {
+    const c10::NoGradGuard no_grad;
+    run->net.set_training(true);
+    for (const auto& input : inputs) shown.push_back(run->net.forward(input.images, {}));
+  }
+  train_step(*run, batch);
+  REQUIRE(seen.size() == 2);
+  for (int i : {0, 1}) CHECK(at::allclose(seen[i], shown[i], 1e-4, 1e-5));
 }
 
 TEST_CASE("gradients whose sum overflows are finite, and those with a NaN or infinity among them are not", "[train]") {

@@ -5,11 +5,13 @@
 #include <ctime>
 #include <iostream>
 
+#include "app/command_line.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/stop_signal.h"
+#include "base/version.h"
 #include "comm/activity_board.h"
 #include "comm/mpi_node_memory.h"
 #include "comm/mpi_session.h"
@@ -27,25 +29,12 @@
 #include "train/open_ranks.h"
 #include "train/pretrained.h"
 #include "train/progress_guard.h"
+#include "train/show_batch.h"
 #include "train/summary.h"
 #include "train/train.h"
 
 namespace mosaic {
 namespace {
-
-constexpr char kUsage[] =
-    "usage: mosaic_resnet [--check] CONFIG.yaml [key=value ...]\n"
-    "       mosaic_resnet --report RUN [RUN...] [OUT.html]\n"
-    "       mosaic_resnet --export CHECKPOINT OUT.safetensors|OUT.pth [--raw]\n"
-    "Trains and evaluates a ResNet as CONFIG.yaml says; `key=value` (model.name=resnet18) overrides it.\n"
-    "With --check it looks instead whether this run can start here: ranks, data, disk, network, time.\n"
-    "Under mpirun or srun each rank takes a part of every batch; README.md has all keys.\n"
-    "With --report it writes a page about a run, or several laid over each other, by their log folders: to report.html "
-    "in the\n"
-    "first of them, or OUT.html.\n"
-    "With --export it writes the weights of a checkpoint, or of the newest in a folder, for other programs: their "
-    "average where\n"
-    "there is one (EMA), with --raw those that were being trained.\n";
 
 std::string generated_run_name() {
   const std::time_t now = std::time(nullptr);
@@ -55,12 +44,11 @@ std::string generated_run_name() {
 }
 
 /// Every check that needs neither data nor devices.
-Config read_config(const std::vector<std::string>& arguments, const MpiSession& mpi) {
+Config read_config(const RunCommand& command, const MpiSession& mpi) {
   const std::string run_name = gather_texts(generated_run_name())[0];  // the same on all ranks
   Config config;
   agree([&] {
-    if (arguments.empty()) throw Error(str("no configuration given\n", kUsage));
-    config = load_config(arguments[0], {arguments.begin() + 1, arguments.end()}, run_name);
+    config = load_config(command.config_file, command.overrides, run_name);
     check_batch_sizes(config, mpi.size());
   });
   return config;
@@ -68,9 +56,10 @@ Config read_config(const std::vector<std::string>& arguments, const MpiSession& 
 
 void log_header(const MpiSession& mpi, const Run& run, const Data& data, int cores) {
   const bool gpu = run.net.device().is_cuda();
-  log_info(str(run.config.model.name, " on ", mpi.size(), mpi.size() == 1 ? " rank, " : " ranks, ", mpi.nodes(),
-               mpi.nodes() == 1 ? " node, " : " nodes, ", gpu ? gpu_name(run.net.device().index()) : "CPU", ", ", cores,
-               cores == 1 ? " core" : " cores", " per rank"));
+  log_info(str("mosaic_resnet ", version(), ": ", run.config.model.name, " on ", mpi.size(),
+               mpi.size() == 1 ? " rank, " : " ranks, ", mpi.nodes(), mpi.nodes() == 1 ? " node, " : " nodes, ",
+               gpu ? gpu_name(run.net.device().index()) : "CPU", ", ", cores, cores == 1 ? " core" : " cores",
+               " per rank"));
   log_info(str("training: ", data.train_shards->size(), " images, ", run.batches_per_epoch, " batches of ",
                run.config.train_dataset.batch_size, " an epoch; evaluation: ", data.eval_shards->size(), " images; ",
                data.train_shards->class_names().size(), " classes"));
@@ -120,13 +109,12 @@ void write_report(const std::string& log_folder) {
   }
 }
 
-ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string> arguments) {
-  const bool check_only = std::erase(arguments, "--check") > 0;
-  Config config = read_config(arguments, mpi);
+ExitCode run(const MpiSession& mpi, Watchdog& watchdog, const RunCommand& command) {
+  Config config = read_config(command, mpi);
   start_log(mpi.rank(), mpi.size(), config.python_log_level);
   const ActivityBoard board(mpi);
   watchdog.watch(board, mpi.rank(), {.floor = config.hang_limit, .first = config.hang_limit_first}, config.log_folder);
-  if (check_only) {
+  if (command.check_only) {
     preflight(mpi, config);
     return kExitDone;
   }
@@ -153,6 +141,13 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
     load_checkpoint(*path, *run, data->train_shards->fingerprint());
   } else if (config.init_from) {
     agree([&] { log_info(load_pretrained(*config.init_from, run->net)); });
+  }
+  if (!command.show_batch.empty()) {
+    agree([&] {
+      if (mpi.rank() == 0) log_info(show_batch(*run, *data, command.show_batch));
+    });
+    come_together(mpi);
+    return kExitDone;
   }
   if (config.autoresume && config.is_train && is_over(*run) && summary_says_done(config.log_folder, run->now)) {
     log_info(str("nothing to do: ", config.save_folder, " holds the end of the run"));
@@ -181,30 +176,20 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, std::vector<std::string>
   return result.stopped ? kExitSaved : kExitDone;
 }
 
-/// --export CHECKPOINT OUT [--raw]
-std::string run_export(std::vector<std::string> arguments) {
-  const bool raw = std::erase(arguments, "--raw") > 0;
-  if (arguments.size() != 2) throw Error(str("--export: got ", arguments.size(), " paths, expected two\n", kUsage));
-  return export_weights(arguments[0], arguments[1], !raw);
+/// What needs neither ranks nor a configuration. Returns a sentence that says what it has done.
+std::string run_tool(const ReportCommand& report) {
+  write_file_atomically(report.out, html_report(report.log_folders));
+  return "report: " + report.out;
 }
 
-/// --report RUN [RUN...] [OUT.html]
-std::string run_report(std::vector<std::string> arguments) {
-  std::string out;
-  if (!arguments.empty() && arguments.back().ends_with(".html")) {
-    out = arguments.back();
-    arguments.pop_back();
-  }
-  if (arguments.empty()) throw Error(str("--report: got no run, expected the log folder of at least one\n", kUsage));
-  if (out.empty()) out = arguments[0] + "/report.html";
-  write_file_atomically(out, html_report(arguments));
-  return "report: " + out;
+std::string run_tool(const ExportCommand& to_file) {
+  return export_weights(to_file.checkpoint, to_file.out, !to_file.raw);
 }
 
-/// What needs neither ranks nor a configuration. @param tool  returns a sentence that says what it has done
-int run_alone(std::string (*tool)(std::vector<std::string>), std::vector<std::string> arguments) {
+template <class Tool>
+int run_alone(const Tool& tool) {
   try {
-    std::cout << tool(std::move(arguments)) << std::endl;
+    std::cout << run_tool(tool) << std::endl;
     return kExitDone;
   } catch (const Error& e) {
     std::cerr << "mosaic_resnet: " << e.what() << std::endl;
@@ -217,17 +202,24 @@ int run_alone(std::string (*tool)(std::vector<std::string>), std::vector<std::st
 
 int main(int argc, char** argv) {
   using namespace mosaic;
-  if (argc == 2 && (std::string(argv[1]) == "--help" || std::string(argv[1]) == "-h")) {
-    std::cout << kUsage;
-    return kExitDone;
+  std::optional<Command> command;
+  std::optional<Error> refused;
+  try {
+    command = parse_command_line(argc, argv);
+    if (!command) return kExitDone;  // it was asked for help, and gave it
+  } catch (const Error& e) {
+    refused = e;  // said once, not by each rank
   }
-  if (argc > 1 && std::string(argv[1]) == "--export") return run_alone(run_export, {argv + 2, argv + argc});
-  if (argc > 1 && std::string(argv[1]) == "--report") return run_alone(run_report, {argv + 2, argv + argc});
+  if (command && std::holds_alternative<ReportCommand>(*command)) return run_alone(std::get<ReportCommand>(*command));
+  if (command && std::holds_alternative<ExportCommand>(*command)) return run_alone(std::get<ExportCommand>(*command));
   Watchdog watchdog;  // before all that can hang
   MpiSession mpi(argc, argv);
   start_log(mpi.rank(), mpi.size());
   try {
-    return run(mpi, watchdog, {argv + 1, argv + argc});
+    agree([&] {
+      if (refused) throw *refused;
+    });
+    return run(mpi, watchdog, std::get<RunCommand>(*command));
   } catch (const AgreedError& e) {
     if (mpi.rank() == 0) std::cerr << "mosaic_resnet: " << e.what() << std::endl;
     come_together(mpi);

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace mosaic {
+
+/// mosaic_resnet [--check] CONFIG.yaml [key=value ...]
+/// mosaic_resnet --show-batch OUT.png CONFIG.yaml [key=value ...]
+struct RunCommand {
+  std::string config_file;
+  std::vector<std::string> overrides;  // key=value, not looked into yet
+  bool check_only = false;
+  std::string show_batch;  // the file for it; empty: train
+};
+
+/// mosaic_resnet --report RUN [RUN...] [OUT.html]
+struct ReportCommand {
+  std::vector<std::string> log_folders;  // at least one
+  std::string out;                       // report.html in the first of them, unless it was given
+};
+
+/// mosaic_resnet --export CHECKPOINT OUT.safetensors|OUT.pth [--raw]
+struct ExportCommand {
+  std::string checkpoint, out;
+  bool raw = false;
+};
+
+using Command = std::variant<RunCommand, ReportCommand, ExportCommand>;
+
+/// nullopt after it has printed what was asked for: the help or the version.
+/// @throws Error saying which argument, what was found and what is expected
+std::optional<Command> parse_command_line(int argc, const char* const* argv);
+
+}  // namespace mosaic
