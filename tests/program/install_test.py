@@ -18,7 +18,10 @@ OPTION = re.compile(r"--[a-z][a-z-]*")
 
 
 def output(*command, **options):
-    return subprocess.run([str(word) for word in command], check=True, text=True, stdout=subprocess.PIPE, **options).stdout
+    done = subprocess.run([str(word) for word in command], text=True, capture_output=True, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{command}: status {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def options_of_help(*command):
