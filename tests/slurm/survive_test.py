@@ -27,17 +27,21 @@ class SurviveTest(SlurmTest):
         settings = [*TINY, f"max_duration={batches}ba", f"stop_margin={margin}"]
         return self.submit("resnet50_medium.sbatch", *settings, options=options, **environment)
 
-    def undisturbed(self, batches):
+    def run_undisturbed(self, batches):
         """The summary of a run that nothing happens to."""
+        number = self.submit_run(batches)
+        self.assert_ended(number, "COMPLETED")
+        return job.summary(self.run_of(number))
+
+    def undisturbed(self, batches):
+        """The same, run once."""
         if batches not in self.summaries:
-            number = self.submit_run(batches)
-            self.assert_ended(number, "COMPLETED")
-            self.summaries[batches] = job.summary(self.run_of(number))
+            self.summaries[batches] = self.run_undisturbed(batches)
         return self.summaries[batches]
 
     def long(self):
         """Batches of a run of about 45 s on this machine as busy as it is now."""
-        return max(SHORT, int(45 * SHORT / self.undisturbed(SHORT)["seconds"]["train"]))
+        return max(SHORT, int(45 * SHORT / self.run_undisturbed(SHORT)["seconds"]["train"]))
 
     def start(self, *options, **environment):
         """A job in the middle of its run."""
