@@ -18,7 +18,7 @@ FLAGS = ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-
          "-Werror", "-ffp-contract=off", f"-I{ROOT}/src", f"-I{ROOT}/tests"]
 
 COMPILED = [*(ROOT / "src/packed").glob("*.cpp"), *(ROOT / "src/base").glob("*.cpp")]
-NEED_A_LIBRARY = {"log.cpp", "sha256.cpp"}  # spdlog, OpenSSL: not there for the other processor
+NEED_OTHERS = {"log.cpp", "sha256.cpp", "version.cpp"}  # spdlog and OpenSSL, not there for the other processor; what a build writes
 NOT_LINKED = {"pack_jpeg.cpp", "file.cpp", "node_memory.cpp", "stop_signal.cpp"}  # need those, or libjpeg
 TESTS = ["src/image/resize.cpp", "src/image/stored_pixels.cpp", "tests/packed/coefficient_images.cpp", "tests/arm/main.cpp",
          "tests/packed/portable_test.cpp", "tests/packed/kernels_test.cpp", "tests/packed/damage_test.cpp"]
@@ -40,7 +40,7 @@ def main():
         folder = pathlib.Path(name)
         (folder / "include").mkdir()
         (folder / "include/catch2").symlink_to(f"{catch}/catch2")  # alone: what lies beside it is for this processor
-        sources = [path for path in COMPILED if path.name not in NEED_A_LIBRARY] + [ROOT / path for path in TESTS]
+        sources = [path for path in COMPILED if path.name not in NEED_OTHERS] + [ROOT / path for path in TESTS]
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             objects = dict(zip(sources, pool.map(lambda source: compile(source, folder), sources)))
         linked = [made for source, made in objects.items() if source.name not in NOT_LINKED]

@@ -95,8 +95,8 @@ class RunFilesTest(ProgramTest):
 
     def test_summary_json_has_the_documented_keys(self):
         summary = job.summary(self.train(ranks=2, **SMALL))
-        self.assertEqual(list(summary), ["run_name", "exit_reason", "eval", "epochs", "batches", "samples", "world_size", "device", "seconds", "step_seconds",
-                                         "images_per_second", "data_wait_share", "peak_memory_bytes", "replaced_samples", "rollbacks", "checkpoints"])
+        self.assertEqual(list(summary), ["run_name", "exit_reason", "eval", "epochs", "batches", "samples", "version", "world_size", "device", "seconds",
+                                         "step_seconds", "images_per_second", "data_wait_share", "peak_memory_bytes", "replaced_samples", "rollbacks", "checkpoints"])
         self.assertEqual(list(summary["eval"]), ["accuracy", "cross_entropy", "sample_cross_entropy", "samples"])
         self.assertEqual(list(summary["seconds"]), ["train", "eval", "data_wait", "checkpoint_stall", "train_of_all_starts", "eval_of_all_starts"])
         self.assertEqual(list(summary["step_seconds"]), STEP_PARTS)

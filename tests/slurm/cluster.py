@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE.parent / "program"))
 import images  # noqa: E402
 import job  # noqa: E402
 
+tempfile.tempdir = "/tmp"  # which the nodes share, whatever $TMPDIR says
 SANDBOX = HERE / "slurm-sandbox"
 PROGRAMS = ["slurmctld", "slurmd", "munged", "sbatch", "ip", "unshare", "nsenter"]
 LIMIT = 600  # seconds for what takes some, on a machine with other work
