@@ -79,7 +79,7 @@ AlgorithmsConfig algorithms_of(const nlohmann::json& trace) {
 // ResNet-50 takes five times as long as ResNet-18, and differs in its blocks only.
 bool is_usual(const std::string& name) {
   return name.find("_resnet50") == std::string::npos || name == "trace_baseline_resnet50_f64.json" ||
-         name == "trace_hot_resnet50_f64.json" || name == "trace_medium_resnet50.json";
+         name == "trace_hot_resnet50_f64.json";
 }
 
 }  // namespace

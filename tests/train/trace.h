@@ -26,7 +26,7 @@ struct Trace {
   Config config() const;
 };
 
-/// Paths of the traces of `ranks` processes in the golden folder, for rank `rank`; of those of ResNet-50 three, with MOSAIC_TRACES=all all of them.
+/// Paths of the traces of `ranks` processes in the golden folder, for rank `rank`; of those of ResNet-50 two, with MOSAIC_TRACES=all all of them.
 std::vector<std::string> traces_of(int ranks, int rank);
 
 /// A run at the trace's start: its configuration, and its closed-form weights, in its type.
