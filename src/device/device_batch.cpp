@@ -16,12 +16,14 @@ namespace {
 
 constexpr NormaliseConstants kImageNet{{123.675f, 116.28f, 103.53f}, {58.395f, 57.12f, 57.375f}};
 
+/// (1, 3, 1, 1). Computed each time: three numbers, and no state that a second device or type could find wrong.
+at::Tensor channel_values(const float (&v)[3], at::Device device, at::ScalarType type) {
+  return at::tensor({v[0], v[1], v[2]}).view({1, 3, 1, 1}).to(device, type);
+}
+
 at::Tensor by_operators(const at::Tensor& images, at::ScalarType type, at::MemoryFormat layout) {
-  const auto channel_values = [&](const float(&v)[3]) {
-    return at::tensor({v[0], v[1], v[2]}).view({1, 3, 1, 1}).to(images.device(), type);
-  };
-  // Computed each time: three numbers, and no state that a second device or type could find wrong.
-  const at::Tensor mean = channel_values(kImageNet.mean), std = channel_values(kImageNet.std);
+  const at::Tensor mean = channel_values(kImageNet.mean, images.device(), type);
+  const at::Tensor std = channel_values(kImageNet.std, images.device(), type);
   return images.permute({0, 3, 1, 2}).to(type, false, true, layout).sub_(mean).div_(std);
 }
 
@@ -66,9 +68,9 @@ at::Tensor normalise(const at::Tensor& images, at::ScalarType type, at::MemoryFo
 }
 
 at::Tensor pixels_of(const at::Tensor& normalised) {
-  const auto channel_values = [](const float(&v)[3]) { return at::tensor({v[0], v[1], v[2]}).view({1, 3, 1, 1}); };
-  const at::Tensor values =
-      normalised.cpu().to(at::kFloat) * channel_values(kImageNet.std) + channel_values(kImageNet.mean);
+  const at::Tensor mean = channel_values(kImageNet.mean, at::kCPU, at::kFloat);
+  const at::Tensor std = channel_values(kImageNet.std, at::kCPU, at::kFloat);
+  const at::Tensor values = normalised.cpu().to(at::kFloat) * std + mean;
   return values.round().clamp(0, 255).to(at::kByte).permute({0, 2, 3, 1}).contiguous();
 }
 

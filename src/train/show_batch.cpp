@@ -39,10 +39,10 @@ std::string show_batch(Run& run, Data& data, const std::string& path) {
   std::int64_t height = 0, width = 0;
   for (const NetInput& input : net_inputs(run, batch)) {
     const std::int64_t n = input.images.size(0);
-    const at::Tensor pixels = pixels_of(input.images);
-    height = pixels.size(1), width = pixels.size(2);
-    const at::Tensor names = labels.narrow(0, first, n);
-    for (std::int64_t i = 0; i < n && static_cast<std::int64_t>(tiles.size()) < kMostTiles; ++i) {
+    height = input.images.size(2), width = input.images.size(3);
+    const std::int64_t shown = std::min(n, kMostTiles - static_cast<std::int64_t>(tiles.size()));
+    const at::Tensor pixels = pixels_of(input.images.narrow(0, 0, shown)), names = labels.narrow(0, first, n);
+    for (std::int64_t i = 0; i < shown; ++i) {
       const at::Tensor image = pixels[i];
       const auto* bytes = image.const_data_ptr<std::uint8_t>();
       tiles.push_back({.rgb = {bytes, bytes + image.numel()},
