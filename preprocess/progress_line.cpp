@@ -31,8 +31,11 @@ void ProgressLine::update(std::int64_t done, const std::string& note) {
   const auto now = Clock::now();
   const std::int64_t tenth = total_ > 0 ? 10 * done / total_ : 10;
   const auto quiet = now - drawn_;  // a run of a few seconds needs no ten lines
-  if (terminal_ ? quiet < std::chrono::milliseconds(100) : tenth == tenth_ || quiet < std::chrono::seconds(1)) return;
+  if (terminal_ ? drawn_once_ && quiet < std::chrono::milliseconds(100)
+                : tenth == tenth_ || quiet < std::chrono::seconds(1))
+    return;
   drawn_ = now;
+  drawn_once_ = true;
   tenth_ = tenth;
 
   const double seconds = std::chrono::duration<double>(now - start_).count();

@@ -6,8 +6,8 @@
 
 namespace mosaic {
 
-/// How far a command is, on standard error: on a terminal one line that is drawn again, with a bar, the rate and the time
-/// left; else a log line about every tenth of the way, and at most one a second.
+/// How far a command is, on standard error: on a terminal one line, drawn at the first update and then again and again, with a
+/// bar, the rate and the time left; else a log line about every tenth of the way, and at most one a second.
 class ProgressLine {
  public:
   /// @param what   "train"
@@ -26,6 +26,7 @@ class ProgressLine {
   std::int64_t total_, done_at_start_;
   bool terminal_;
   Clock::time_point start_ = Clock::now(), drawn_ = start_;
+  bool drawn_once_ = false;
   std::int64_t tenth_;  // of the last log line
 };
 

@@ -254,28 +254,6 @@ std::string choose(const std::string& path) {
 
 }  // namespace
 
-void TensorFile::clear() { bytes_.clear(); }
-
-void TensorFile::add(const std::string& name, const at::Tensor& tensor) {
-  at::Tensor& host = kept_[name];
-  if (!host.defined() || host.sizes() != tensor.sizes() || host.scalar_type() != tensor.scalar_type())
-    host = at::empty(tensor.sizes(),
-                     at::TensorOptions(at::kCPU).dtype(tensor.scalar_type()).pinned_memory(tensor.is_cuda()));
-  host.copy_(tensor.detach());
-  const char* dtype = host.scalar_type() == at::kFloat ? "F32" : host.scalar_type() == at::kDouble ? "F64" : "I64";
-  bytes_[name] = {dtype, host.sizes().vec(), {static_cast<const std::byte*>(host.const_data_ptr()), host.nbytes()}};
-}
-
-std::uint64_t TensorFile::bytes() const {
-  std::uint64_t sum = 0;
-  for (const auto& [name, tensor] : bytes_) sum += tensor.bytes.size();
-  return sum;
-}
-
-std::uint32_t TensorFile::write(const std::string& path) const {
-  return write_safetensors(path, bytes_, {{"format", "pt"}});
-}
-
 std::uint64_t CheckpointCopy::bytes() const {
   return weights.bytes() + average.bytes() + momentum.bytes() + ranks.bytes() + state.size();
 }

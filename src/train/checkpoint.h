@@ -8,7 +8,7 @@
 
 #include "train/checkpoint_files.h"
 #include "train/run.h"
-#include "weights/safetensors.h"
+#include "train/tensor_file.h"
 
 namespace mosaic {
 
@@ -21,24 +21,6 @@ namespace mosaic {
 ///   state.json             progress, the state of EMA, SAM and the gradient scaler, seed, seconds, numbers of ranks and classes, the configuration, the data set's fingerprint
 ///   MANIFEST.json          sizes and checksums of all of them: checkpoint_files.h
 /// `latest` beside it is a link to the newest one. Random numbers need no state: they are functions of seed and progress.
-
-/// Copies of tensors on the host with their names. Memory is kept and used again: that of a new copy costs more than copying.
-class TensorFile {
- public:
-  /// Empty again; the memory stays.
-  void clear();
-  /// Takes a copy, from a GPU into pinned memory.
-  void add(const std::string& name, const at::Tensor& tensor);
-  bool empty() const { return bytes_.empty(); }
-  std::uint64_t bytes() const;
-  /// @return CRC-32C of the file
-  /// @throws Error naming the path and the system's reason
-  std::uint32_t write(const std::string& path) const;
-
- private:
-  std::map<std::string, at::Tensor> kept_;  // of this copy and of earlier ones
-  std::map<std::string, TensorBytes> bytes_;
-};
 
 /// All that a checkpoint will hold, as it was at one moment.
 struct CheckpointCopy {

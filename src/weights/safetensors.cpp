@@ -103,21 +103,32 @@ const TensorBytes& SafetensorsFile::get(const std::string& name) const {
 
 std::uint32_t write_safetensors(const std::string& path, const std::map<std::string, TensorBytes>& tensors,
                                 const std::map<std::string, std::string>& metadata) {
+  std::map<std::string, TensorToWrite> to_write;
+  for (const auto& [name, tensor] : tensors)
+    to_write[name] = {tensor.dtype, tensor.shape, [bytes = tensor.bytes] { return bytes; }};
+  return write_safetensors(path, to_write, metadata);
+}
+
+std::uint32_t write_safetensors(const std::string& path, const std::map<std::string, TensorToWrite>& tensors,
+                                const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   if (!metadata.empty()) header["__metadata__"] = metadata;
   // Widest elements first: then every tensor begins at a multiple of its element size, and the data has no gaps, as the
   // format demands.
-  std::vector<const std::pair<const std::string, TensorBytes>*> order;
+  std::vector<const std::pair<const std::string, TensorToWrite>*> order;
   for (const auto& entry : tensors) order.push_back(&entry);
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
     return dtype_bytes(a->second.dtype) > dtype_bytes(b->second.dtype);
   });
+  const auto bytes_of = [](const TensorToWrite& tensor) {
+    return static_cast<std::uint64_t>(checked_product(tensor.shape) * dtype_bytes(tensor.dtype));
+  };
   std::uint64_t offset = 0;
   for (const auto* entry : order) {
     const auto& [name, tensor] = *entry;
-    header[name] = {
-        {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + tensor.bytes.size()}}};
-    offset += tensor.bytes.size();
+    const std::uint64_t end = offset + bytes_of(tensor);
+    header[name] = {{"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    offset = end;
   }
   std::string text = header.dump();
   while (text.size() % 8 != 0) text += ' ';
@@ -131,7 +142,13 @@ std::uint32_t write_safetensors(const std::string& path, const std::map<std::str
   };
   write(std::as_bytes(std::span(&size, 1)));
   write(std::as_bytes(std::span(text)));
-  for (const auto* entry : order) write(entry->second.bytes);
+  for (const auto* entry : order) {
+    const auto bytes = entry->second.bytes();
+    if (bytes.size() != bytes_of(entry->second))
+      throw Error(str(path, ": tensor ", entry->first, ": got ", bytes.size(), " bytes, its shape and type need ",
+                      bytes_of(entry->second)));
+    write(bytes);
+  }
   sync(file, path);
   return crc;
 }

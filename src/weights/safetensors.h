@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -46,11 +47,21 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
+/// A tensor whose bytes are made when their turn comes, so that never more than one tensor's need be in memory.
+struct TensorToWrite {
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+  std::function<std::span<const std::byte>()>
+      bytes;  // row-major, contiguous; valid until the next tensor's are asked for
+};
+
 /// Write `tensors` to `path`, each at a multiple of its element size, and sync the file. Same input, same
 /// bytes.
 /// @return CRC-32C of what was to be written, all of it, as it was in memory
 /// @throws Error naming the path and the system's reason
 std::uint32_t write_safetensors(const std::string& path, const std::map<std::string, TensorBytes>& tensors,
+                                const std::map<std::string, std::string>& metadata = {});
+std::uint32_t write_safetensors(const std::string& path, const std::map<std::string, TensorToWrite>& tensors,
                                 const std::map<std::string, std::string>& metadata = {});
 
 }  // namespace mosaic
