@@ -114,6 +114,8 @@ void read(Section in, ModelConfig& c) {
       "loss_name", c.loss_name,
       {{"cross_entropy", LossName::kCrossEntropy}, {"binary_cross_entropy", LossName::kBinaryCrossEntropy}});
   in.read("num_classes", c.num_classes, "a number of classes, 1 or more", is_positive<int>);
+  in.read("width", c.width, "a number of channels, a multiple of 8 from 8 to 256",
+          [](int width) { return width >= 8 && width <= 256 && width % 8 == 0; });
   in.read("freeze_batch_norm", c.freeze_batch_norm, "true or false");
   in.reject_unknown_keys();
 }

@@ -78,10 +78,10 @@ at::Tensor ResidualBlock::operator()(const at::Tensor& x, bool batch_statistics,
 
 ResNet::ResNet(const ModelConfig& config, at::Generator random) : freeze_batch_norm_(config.freeze_batch_norm) {
   const Shape& shape = shape_of(config.name);
-  stem_ = make_layer(3, 64, 7, 2);
-  std::int64_t channels = 64;
+  std::int64_t channels = config.width;
+  stem_ = make_layer(3, channels, 7, 2);
   for (int s = 0; s < 4; ++s) {
-    const std::int64_t planes = 64 << s;
+    const std::int64_t planes = std::int64_t{config.width} << s;
     auto& stage = stages_.emplace_back();
     for (int b = 0; b < shape.blocks[s]; ++b) {
       stage.push_back(make_block(shape.bottleneck, channels, planes, s > 0 && b == 0 ? 2 : 1));

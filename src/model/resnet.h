@@ -64,7 +64,8 @@ struct NamedTensor {
   at::Tensor tensor;
 };
 
-/// ResNet-18 to -152 as torchvision's (V1.5: a bottleneck strides in its 3x3 convolution).
+/// ResNet-18 to -152 as torchvision's (V1.5: a bottleneck strides in its 3x3 convolution); with another `width` than 64, all layers
+/// have that many times 1/64 of its channels.
 /// Source: He et al., Deep Residual Learning for Image Recognition, CVPR 2016, arXiv:1512.03385, section 4.1 and table 1.
 /// Differs: initial weights are the reference recipe's (recipes section 3.2): Kaiming normal by fan_in, batch-norm gains
 /// uniform in [0, 1), bias of the last layer -ln(classes) for binary cross-entropy.

@@ -30,7 +30,7 @@ void copy_into(const at::Tensor& target, const SafetensorsFile& file, const std:
   const std::string dtype = target.scalar_type() == at::kDouble ? "F64" : "F32";
   if (stored.dtype != dtype || at::IntArrayRef(stored.shape) != target.sizes())
     throw Error(mosaic::str(path, ": ", name, ": got ", stored.dtype, ' ', at::IntArrayRef(stored.shape), ", expected ",
-                            dtype, ' ', target.sizes(), ": another model.name or model.num_classes?"));
+                            dtype, ' ', target.sizes(), ": another model.name, model.num_classes or model.width?"));
   const c10::NoGradGuard no_grad;
   const at::Tensor host = at::empty(target.sizes(), target.options().device(at::kCPU).requires_grad(false));
   std::memcpy(host.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());

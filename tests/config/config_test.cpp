@@ -108,7 +108,7 @@ TEST_CASE("the resolved configuration reads back to the same one", "[config]") {
       "run_name: \"it's 3: #1\"\nis_train: false\nseed: 4294967295\nmax_duration: 0x10\neval_interval: 250ba\n"
       "device_train_microbatch_size: 3\ndevice: cpu\nfused_layers: false\n"
       "gradient_bucket_bytes: 1000\nbf16_gradient_exchange: true\n"
-      "model: {name: resnet101, loss_name: binary_cross_entropy, num_classes: 7, freeze_batch_norm: true}\n"
+      "model: {name: resnet101, loss_name: binary_cross_entropy, num_classes: 7, width: 16, freeze_batch_norm: true}\n"
       "eval_dataset: {path: \"yes\", resize_size: 0, crop_size: 100, batch_size: 9007199254740993}\n"
       "optimizer: {lr: 0.1234567890123456789, momentum: .9, weight_decay: 1e-300}\n"
       "scheduler: {t_warmup: 0.3333333333333333dur, alpha_f: 1.}\nloggers: {progress_bar: false}\n"
@@ -132,6 +132,7 @@ TEST_CASE("the resolved configuration reads back to the same one", "[config]") {
   CHECK(b.model.name == "resnet101");
   CHECK(b.model.loss_name == LossName::kBinaryCrossEntropy);
   CHECK(b.model.num_classes == 7);
+  CHECK(b.model.width == 16);
   CHECK(b.model.freeze_batch_norm);
   CHECK_FALSE(b.fused_layers);
   CHECK(b.gradient_bucket_bytes == 1000);
@@ -181,6 +182,7 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "  name: resnet50\n"
         "  loss_name: cross_entropy\n"
         "  num_classes: 1000\n"
+        "  width: 64\n"
         "  freeze_batch_norm: false\n"
         "train_dataset:\n"
         "  is_streaming: false\n"
@@ -330,6 +332,7 @@ TEST_CASE("a value of the wrong kind or out of range is refused with line, key, 
       {"model: {name: wide_resnet50_2}", "model.name: got wide_resnet50_2, " + nets},
       {"model: {loss_name: mse}", "model.loss_name: got mse, expected one of cross_entropy, binary_cross_entropy"},
       {"model: {num_classes: 0}", "model.num_classes: got 0, expected a number of classes, 1 or more"},
+      {"model: {width: 12}", "model.width: got 12, expected a number of channels, a multiple of 8 from 8 to 256"},
       {"model: {num_classes: 99999999999}",
        "model.num_classes: got 99999999999, expected a number of classes, 1 or more"},
       {"model: 3", "model: got 3, expected a map of settings"},

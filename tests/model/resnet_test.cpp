@@ -31,6 +31,22 @@ TEST_CASE("the five nets have the published numbers of parameters", "[model]") {
   CHECK(net_of("resnet50").buffers().size() == 2 * 53);
 }
 
+TEST_CASE("the width scales the channels of every layer", "[model]") {
+  const auto wide = net_of("resnet50").parameters();
+  const auto narrow =
+      ResNet({.name = "resnet50", .num_classes = 10, .width = 16}, at::detail::createCPUGenerator(17)).parameters();
+  REQUIRE(narrow.size() == wide.size());
+  for (std::size_t i = 0; i < wide.size(); ++i) {
+    INFO(wide[i].name);
+    CHECK(narrow[i].name == wide[i].name);
+    std::vector<std::int64_t> expected = wide[i].tensor.sizes().vec();
+    const bool last = wide[i].name == "fc.weight" || wide[i].name == "fc.bias";
+    if (!last) expected[0] /= 4;
+    if (expected.size() > 1 && wide[i].name != "conv1.weight") expected[1] /= 4;
+    CHECK(narrow[i].tensor.sizes() == at::IntArrayRef(expected));
+  }
+}
+
 TEST_CASE("both losses, any number of classes: logits for every class", "[model]") {
   const c10::NoGradGuard no_grad;
   for (const char* name : {"resnet18", "resnet50"})

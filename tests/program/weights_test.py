@@ -54,6 +54,9 @@ class WeightsTest(ProgramTest):
         self.images = torch.empty(3, 3, 64, 64).normal_(generator=torch.Generator().manual_seed(5))
         save_file({"images": self.images}, self.folder / "images.safetensors")
 
+    def settings(self, **changes):
+        return super().settings(**{"model__width": 64} | changes)  # torchvision's
+
     def our_logits(self, name, classes, weights, blur=False):
         out = self.folder / "logits.safetensors"
         subprocess.run([LOGITS, name, str(classes), weights, "blurpool" if blur else "plain", self.folder / "images.safetensors", out],

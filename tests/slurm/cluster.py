@@ -31,7 +31,7 @@ SIZE = [f"--nodes={NODES}", "--ntasks-per-node=1", "--gpus-per-node=0", "--cpus-
 
 # The shipped yamls/resnet50.yaml, made small: seconds on a CPU.
 TINY = [
-    *("device=cpu", "model.name=resnet18", "model.num_classes=3", "optimizer.lr=0.02", "scheduler.t_warmup=4ba"),
+    *("device=cpu", "model.name=resnet18", "model.num_classes=3", "model.width=16", "optimizer.lr=0.02", "scheduler.t_warmup=4ba"),
     *("train_dataset.crop_size=32", "train_dataset.batch_size=8"),
     *("eval_dataset.resize_size=36", "eval_dataset.crop_size=32", "eval_dataset.batch_size=4"),
     *("initial_evaluation=false", "eval_interval=1000ep", "save_interval=1000ep"),
