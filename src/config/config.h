@@ -25,7 +25,7 @@ struct ModelConfig {
   std::string name = "resnet50";  // resnet18, 34, 50, 101, 152
   LossName loss_name = LossName::kCrossEntropy;
   int num_classes = 1000;
-  int width = 64;  // channels of the first stage; torchvision's nets have 64. A multiple of 8, 8 to 256
+  int width = 64;                  // channels of the first stage; torchvision's nets have 64. A multiple of 8, 8 to 256
   bool freeze_batch_norm = false;  // true: batch norm uses its running statistics in training too, and keeps them
 };
 
