@@ -100,15 +100,6 @@ class AbortWithGroup {
   Watchdog& watchdog_;
 };
 
-/// The page about the run in its log folder: nice to have, and no reason to fail.
-void write_report(const std::string& log_folder) {
-  try {
-    write_file_atomically(log_folder + "/report.html", html_report({log_folder}));
-  } catch (const Error& e) {
-    log_warning(str(e.what(), ": no report.html"));
-  }
-}
-
 ExitCode run(const MpiSession& mpi, Watchdog& watchdog, const RunCommand& command) {
   Config config = read_config(command, mpi);
   start_log(mpi.rank(), mpi.size(), config.python_log_level);
@@ -168,7 +159,7 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, const RunCommand& comman
   const std::string summary = summary_json(*run, result, reason);
   if (log) {
     log->write_summary(summary);
-    write_report(config.log_folder);
+    log->finish_report();
   }
   if (result.stopped) log_info(str("saved and stopped: the same command with autoresume=true goes on"));
   log_info(str(result.stopped ? "stopped: " : "done: ", config.log_folder));

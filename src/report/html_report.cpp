@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <functional>
 #include <numeric>
+#include <span>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "report/line_chart.h"
@@ -20,7 +22,9 @@ constexpr char kStyle[] = R"(
 @media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--grid:#30363d;--paper:#0d1117;--panel:#151b23}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:1.2rem;max-width:84rem;background:var(--paper);color:var(--ink);font:16px/1.45 system-ui,sans-serif}
-h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .6rem}
+h1{font-size:1.5rem;margin:.2rem 0}h2{font-size:1.15rem;margin:2rem 0 .6rem}h3{font-size:1rem;margin:1.2rem 0 .4rem}
+.beside{display:flex;flex-wrap:wrap;gap:0 3rem;align-items:flex-start}.beside>div{max-width:100%}
+img{max-width:100%;height:auto;image-rendering:pixelated}.share{width:8rem}.share i{display:block;height:.7rem;background:#0072b2;border-radius:.2rem;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 p.about{color:var(--soft);margin:.2rem 0 1rem}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}
 figure{margin:0;padding:.4rem;background:var(--panel);border-radius:.5rem;break-inside:avoid}
@@ -189,6 +193,67 @@ std::string balance(const Runs& runs) {
   return html.empty() ? "" : "<h2>How evenly the ranks worked</h2>" + html;
 }
 
+double accuracy_of(const RecordedClasses::Class& c) {
+  return static_cast<double>(c.correct) / static_cast<double>(c.images);
+}
+
+/// A table of classes with their accuracy as a bar.
+std::string class_table(const std::vector<RecordedClasses::Class>& classes) {
+  std::string html =
+      "<div class='wide'><table><tr><th>class</th><th>images</th><th>correct</th><th>top-1</th><th></th></tr>";
+  for (const auto& c : classes) {
+    const std::string percent = decimals(100 * accuracy_of(c), 1);
+    html += str("<tr><td>", escaped(c.name), "</td><td>", c.images, "</td><td>", c.correct, "</td><td>", percent,
+                " %</td><td class='share'><i style='width:", percent, "%'></i></td></tr>");
+  }
+  return html + "</table></div>";
+}
+
+std::string confusion_table(const std::vector<RecordedClasses::Confusion>& confusions) {
+  std::string html = "<div class='wide'><table><tr><th>class</th><th>taken for</th><th>images</th></tr>";
+  for (const auto& c : confusions)
+    html += str("<tr><td>", escaped(c.name), "</td><td>", escaped(c.taken_for), "</td><td>", c.images, "</td></tr>");
+  return html + "</table></div>";
+}
+
+/// Up to `most` of the first of them.
+template <class T>
+std::vector<T> first_of(const std::vector<T>& all, std::size_t most) {
+  return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(std::min(most, all.size()))};
+}
+
+/// Worst classes first, all of them behind a click where they are many; what they are taken for.
+std::string classes(const Runs& runs) {
+  constexpr std::size_t kShown = 12;
+  std::string html;
+  for (const RunRecord& run : runs) {
+    const RecordedClasses& recorded = run.classes;
+    auto sorted = recorded.classes;
+    std::erase_if(sorted, [](const auto& c) { return c.images == 0; });
+    if (sorted.empty()) continue;
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const auto& a, const auto& b) { return accuracy_of(a) < accuracy_of(b); });
+    html += str("<h2>Classes: ", escaped(run.name), " after ", recorded.epoch, " epochs, ", recorded.batch,
+                " batches</h2><div class='beside'><div><h3>Lowest accuracy</h3>", class_table(first_of(sorted, kShown)),
+                "</div>");
+    if (!recorded.confusions.empty())
+      html +=
+          "<div><h3>Most frequent confusions</h3>" + confusion_table(first_of(recorded.confusions, kShown)) + "</div>";
+    if (!recorded.picture.empty())
+      html +=
+          "<div><h3>An image of each</h3><img alt='an image of each of the most frequent confusions' "
+          "src='data:image/png;base64," +
+          base64(std::as_bytes(std::span(recorded.picture))) + "'></div>";
+    html += "</div>";
+    if (sorted.size() > kShown)
+      html += str("<details><summary>all ", sorted.size(), " classes</summary>", class_table(sorted), "</details>");
+    if (recorded.confusions.size() > kShown)
+      html += str("<details><summary>the ", recorded.confusions.size(), " most frequent confusions</summary>",
+                  confusion_table(recorded.confusions), "</details>");
+  }
+  return html;
+}
+
 std::string configurations(const Runs& runs) {
   std::string html = "<h2>Configuration</h2>";
   for (const RunRecord& run : runs)
@@ -209,8 +274,8 @@ std::string html_report(const std::vector<std::string>& folders) {
       "content='width=device-width,initial-scale=1'>"
       "<link rel='icon' href='data:,'><title>",
       escaped(names), "</title><style>", kStyle, "</style></head><body><h1>", escaped(names),
-      "</h1><p class='about'>mosaic_resnet</p>", overview(runs), charts(runs), where_time_went(runs), balance(runs),
-      configurations(runs), "</body></html>\n");
+      "</h1><p class='about'>mosaic_resnet</p>", overview(runs), charts(runs), classes(runs), where_time_went(runs),
+      balance(runs), configurations(runs), "</body></html>\n");
 }
 
 }  // namespace mosaic

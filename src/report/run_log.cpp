@@ -1,15 +1,18 @@
 #include "report/run_log.h"
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "report/event_file.h"
 #include "report/growing_file.h"
+#include "report/html_report.h"
 
 namespace mosaic {
 
@@ -62,11 +65,22 @@ double now() {
          1000;
 }
 
+/// Nice to have, and no reason to fail.
+void make_report(const std::string& folder) {
+  try {
+    write_file_atomically(folder + "/report.html", html_report({folder}));
+  } catch (const Error& e) {
+    log_warning(str(e.what(), ": no report.html"));
+  }
+}
+
 }  // namespace
 
 struct RunLog::State {
   GrowingFile metrics, ranks;
   EventFile events;
+  std::thread report = {};
+  std::atomic<bool> report_is_made = true;
 };
 
 RunLog::RunLog(std::string folder, const std::string& config_yaml, std::int64_t first_batch)
@@ -83,10 +97,15 @@ RunLog::RunLog(std::string folder, const std::string& config_yaml, std::int64_t 
   state_.reset(new State{.metrics = GrowingFile(folder_ + "/metrics.jsonl"),
                          .ranks = GrowingFile(folder_ + "/ranks.jsonl"),
                          .events = EventFile(folder_ + "/tensorboard", now(), first_batch)});
+  if (first_batch == 0) {  // an earlier run's
+    for (const char* name : {"/classes.json", "/confused.png"}) fs::remove(folder_ + name, failure);
+  }
   if (first_batch == 0) state_->events.add_text("config.yaml", "```yaml\n" + config_yaml + "```", now(), 0);
 }
 
-RunLog::~RunLog() = default;
+RunLog::~RunLog() {
+  if (state_->report.joinable()) state_->report.join();
+}
 
 void RunLog::write(std::int64_t batch, const Metrics& metrics) {
   const double time = now();
@@ -116,6 +135,29 @@ void RunLog::write_summary(const std::string& json) {
   } catch (const Error& e) {  // the run is over and its weights are saved: this is no reason to fail
     log_warning(str(e.what(), "; the summary is\n", json));
   }
+}
+
+void RunLog::replace(const std::string& file_name, const std::string& contents) {
+  try {
+    write_file_atomically(folder_ + "/" + file_name, contents);
+  } catch (const Error& e) {
+    log_warning(e.what());
+  }
+}
+
+void RunLog::start_report() {
+  if (!state_->report_is_made) return;
+  if (state_->report.joinable()) state_->report.join();
+  state_->report_is_made = false;
+  state_->report = std::thread([this] {
+    make_report(folder_);
+    state_->report_is_made = true;
+  });
+}
+
+void RunLog::finish_report() {
+  if (state_->report.joinable()) state_->report.join();
+  make_report(folder_);
 }
 
 }  // namespace mosaic

@@ -8,7 +8,8 @@
 
 namespace mosaic {
 
-/// What a run leaves in its log folder: config.yaml, metrics.jsonl, ranks.jsonl, summary.json, tensorboard/. Only rank 0 has one.
+/// What a run leaves in its log folder: config.yaml, metrics.jsonl, ranks.jsonl, classes.json, confused.png, summary.json, report.html,
+/// tensorboard/. Only rank 0 has one.
 /// Once it is open, nothing that happens to its disk ends the run: there is a warning, and lines are kept and written later.
 
 /// Metrics in the order in which they are written, under the names of recipes section 7.7: "loss/train/total".
@@ -32,6 +33,14 @@ class RunLog {
 
   /// summary.json, replaced as a whole. @param json  an object
   void write_summary(const std::string& json);
+
+  /// Another file of the folder, replaced as a whole.
+  void replace(const std::string& file_name, const std::string& contents);
+
+  /// report.html (html_report.h), made by a thread of its own from what the folder holds; nothing happens while an earlier one is being made.
+  void start_report();
+  /// The same, and whole when it returns.
+  void finish_report();
 
   const std::string& folder() const { return folder_; }
 

@@ -81,6 +81,24 @@ void read_summary(RunRecord& run) {
       if (item.value().is_number()) run.step_seconds.emplace_back(item.key(), item.value());
 }
 
+void read_classes(RunRecord& run) {
+  const std::string path = run.folder + "/classes.json";
+  if (!fs::exists(path)) return;
+  const Json json = Json::parse(text_of(path), nullptr, false);
+  try {
+    run.classes.epoch = json.at("epoch");
+    run.classes.batch = json.at("batch");
+    for (const auto& c : json.at("classes"))
+      run.classes.classes.push_back({c.at("name"), c.at("images"), c.at("correct")});
+    for (const auto& c : json.at("confusions"))
+      run.classes.confusions.push_back({c.at("class"), c.at("taken_for"), c.at("images")});
+  } catch (const Json::exception& e) {
+    throw Error(str(path, ": not as a run has written it: ", e.what()));
+  }
+  if (const std::string picture = run.folder + "/confused.png"; fs::exists(picture))
+    run.classes.picture = text_of(picture);
+}
+
 }  // namespace
 
 RunRecord read_run(const std::string& folder) {
@@ -92,6 +110,7 @@ RunRecord read_run(const std::string& folder) {
   read_metrics(run);
   read_ranks(run);
   read_summary(run);
+  read_classes(run);
   if (const std::string events = folder + "/tensorboard"; fs::exists(events))  // each start leaves a file
     run.starts = static_cast<int>(std::distance(fs::directory_iterator(events), fs::directory_iterator()));
   return run;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "device/device_batch.h"
 #include "train/run.h"
@@ -14,6 +15,8 @@ struct EvalResult {
   double cross_entropy = 0;         // mean over the batches of each batch's mean, as the reference has it
   double sample_cross_entropy = 0;  // mean over the images
   std::int64_t samples = 0;
+  /// Of this rank's images, in the order of its batches.
+  std::vector<std::int64_t> labels, predicted;
 };
 
 /// Where the batches come from, one after the other; nullopt after the last.

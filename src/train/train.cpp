@@ -17,6 +17,7 @@
 #include "train/checkpoint.h"
 #include "train/checkpoint_files.h"
 #include "train/checkpoint_store.h"
+#include "train/class_results.h"
 #include "train/epoch_plan.h"
 #include "train/gather_numbers.h"
 #include "train/slow_ranks.h"
@@ -263,7 +264,8 @@ class Trainer {
     begin_phase(Phase::kEvaluation);
     const Stopwatch watch;
     const EvalEpoch epoch{data_.eval_shards->size(), run_.config.eval_dataset.batch_size, run_.ranks.size()};
-    data_.eval_loader.start(eval_plan(epoch.samples, epoch.global_batch, run_.ranks.rank(), run_.ranks.size()));
+    const BatchPlan plan = eval_plan(epoch.samples, epoch.global_batch, run_.ranks.rank(), run_.ranks.size());
+    data_.eval_loader.start(plan);
     // All ranks ask one another as often as the one with the most batches needs.
     const std::int64_t rounds = run_.config.is_train ? epoch.batches(0) : 0;
     std::int64_t done = 0, round = 0;
@@ -306,6 +308,7 @@ class Trainer {
     result_.eval_seconds += watch.seconds();
     evaluated_at_ = run_.now.batch;
     log_evaluation();
+    log_classes(class_results(result_.last_eval, plan.samples, run_.config.model.num_classes), plan.batch_size);
     if (save_asked) save();
   }
 
@@ -321,6 +324,17 @@ class Trainer {
     log_info(str("evaluation after ", run_.now.epoch, " epochs, ", run_.now.batch, " batches: top-1 ",
                  decimals(100 * eval.accuracy, 2), " %, cross entropy ", decimals(eval.cross_entropy, 4), ", ",
                  eval.samples, " images"));
+  }
+
+  void log_classes(const ClassResults& results, std::int64_t batch_size) {
+    if (!log_) return;
+    log_->replace("classes.json", classes_json(results, data_.eval_shards->class_names(), run_.now));
+    if (!results.confusions.empty()) try {
+        log_->replace("confused.png", confused_images(results, data_, batch_size));
+      } catch (const Error& e) {  // images to look at: no reason to fail
+        log_warning(str("no confused.png: ", e.what()));
+      }
+    if (!is_over(run_) && run_.config.is_train) log_->start_report();
   }
 
   void save_if_due(const Progress& before) {

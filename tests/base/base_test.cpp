@@ -1,5 +1,6 @@
 #include <set>
 
+#include "base/base64.h"
 #include "base/cpu.h"
 #include "base/crc32c.h"
 #include "base/file.h"
@@ -110,6 +111,20 @@ TEST_CASE("a rank has at least one core, and ranks that are bound to nothing sha
   CHECK(usable_cores() >= 1);
   CHECK(cores_of_rank(1) == usable_cores());
   CHECK(cores_of_rank(100000) >= 1);
+}
+
+TEST_CASE("base64 is that of RFC 4648, at any length", "[base]") {
+  const auto of = [](std::string_view text) { return base64(std::as_bytes(std::span(text))); };
+  const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                         {"f", "Zg=="},
+                                                         {"fo", "Zm8="},
+                                                         {"foo", "Zm9v"},
+                                                         {"foob", "Zm9vYg=="},
+                                                         {"fooba", "Zm9vYmE="},
+                                                         {"foobar", "Zm9vYmFy"}};  // section 10
+  for (const auto& [text, expected] : vectors) CHECK(of(text) == expected);
+  const std::string long_one(std::size_t{3} * (1 << 20) + 1, '\0');  // more than is given to OpenSSL at once
+  CHECK(of(long_one) == std::string(std::size_t{4} * (1 << 20) + 1, 'A') + "A==");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 """What a run leaves in its log folder, and what it writes to a terminal and to a file."""
 
+import base64
 import fcntl
 import json
 import os
@@ -64,6 +65,23 @@ class RunFilesTest(ProgramTest):
         self.assertEqual(result.code, job.DONE, result)
         self.assertEqual(job.losses(again), job.losses(self.log_folder))
         self.assertEqual((again / "config.yaml").read_text(), text.replace(str(self.log_folder), str(again)))
+
+    def test_classes_json_counts_every_image_as_the_evaluation_does_on_any_number_of_ranks(self):
+        trained = self.train("trained", **SMALL)
+        found = []
+        for log_folder in (trained, self.train("evaluated", 2, is_train="false", load_path=trained / "checkpoints", eval_dataset__crop_size=16)):
+            classes, summary = json.loads((log_folder / "classes.json").read_text()), job.summary(log_folder)
+            self.assertEqual([c["name"] for c in classes["classes"]], ["blue", "green", "red"])
+            self.assertEqual(sum(c["images"] for c in classes["classes"]), summary["eval"]["samples"])
+            self.assertAlmostEqual(sum(c["correct"] for c in classes["classes"]) / summary["eval"]["samples"], summary["eval"]["accuracy"])
+            wrong = sum(c["images"] - c["correct"] for c in classes["classes"])
+            self.assertEqual(sum(c["images"] for c in classes["confusions"]), wrong)
+            self.assertEqual((classes["epoch"], classes["batch"]), (summary["epochs"], summary["batches"]))
+            picture = (log_folder / "confused.png").read_bytes()
+            self.assertEqual(picture[:8], b"\x89PNG\r\n\x1a\n")
+            self.assertIn("data:image/png;base64," + base64.b64encode(picture).decode(), (log_folder / "report.html").read_text())
+            found.append((classes, picture))
+        self.assertEqual(found[0], found[1])
 
     def test_metrics_have_the_documented_keys(self):
         log_folder = self.train(**SMALL | {"max_duration": "52ba", "train_dataset__batch_size": 4})

@@ -69,6 +69,42 @@ TEST_CASE("a report shows every run, with all texts escaped and nothing from els
   CHECK(charts == 4);
 }
 
+TEST_CASE("a report shows the classes, worst first, what they are taken for, and the picture of it", "[report]") {
+  const test::TemporaryFolder folder;
+  RunLog log(folder.path(), "", 0);
+  log.replace("classes.json",
+              R"({"epoch": 2, "batch": 20, "classes": [{"name": "good", "images": 10, "correct": 9},
+                  {"name": "b<d", "images": 8, "correct": 2}, {"name": "absent", "images": 0, "correct": 0}],
+                  "confusions": [{"class": "b<d", "taken_for": "good", "images": 6}]})");
+  log.replace("confused.png", "foobar");
+  log.finish_report();
+  const std::string html = test::read_text(folder / "report.html");
+  for (const char* text : {"after 2 epochs, 20 batches", "<td>b&lt;d</td><td>8</td><td>2</td><td>25.0 %</td>",
+                           "<td>b&lt;d</td><td>good</td><td>6</td>", "src='data:image/png;base64,Zm9vYmFy'"})
+    CHECK_THAT(html, Catch::Contains(text));
+  CHECK(html.find("<td>b&lt;d</td><td>8") < html.find("<td>good</td><td>10"));
+  CHECK_THAT(html, !Catch::Contains("absent"));
+
+  test::write_text(folder / "classes.json", R"({"epoch": 2, "batch": 20, "classes": [{"name": 3}]})");
+  CHECK_THAT(test::message_of([&] { html_report({folder.path()}); }),
+             Catch::Contains("classes.json: not as a run has written it: "));
+  RunLog(folder.path(), "", 0);  // a new run begins there: those classes are not its own
+  CHECK_FALSE(std::filesystem::exists(folder / "classes.json"));
+  CHECK_FALSE(std::filesystem::exists(folder / "confused.png"));
+}
+
+TEST_CASE("while a run goes on, its report is made in the background", "[report]") {
+  const test::TemporaryFolder folder;
+  {
+    RunLog log(folder.path(), "", 0);
+    for (int batch = 1; batch <= 50; ++batch) {
+      log.write(batch, {{"loss/train/total", 1.0 / batch}});
+      log.start_report();
+    }
+  }
+  CHECK_THAT(test::read_text(folder / "report.html"), Catch::Contains("not yet"));  // the run has not ended
+}
+
 TEST_CASE("a report of a folder that is no run says what is missing", "[report]") {
   const test::TemporaryFolder folder;
   CHECK_THAT(test::message_of([&] { html_report({folder.path()}); }), Catch::Contains("config.yaml: cannot open"));
