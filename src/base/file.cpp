@@ -96,9 +96,13 @@ PartialFile::~PartialFile() {
   if (!committed_) ::unlink(temporary_.c_str());
 }
 
-void PartialFile::commit() {
+void PartialFile::commit_unsynced() {
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) throw_system_error(path_, "rename its temporary file to it");
   committed_ = true;
+}
+
+void PartialFile::commit() {
+  commit_unsynced();
   const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
   sync_folder(folder.empty() ? "." : folder.string());
 }
@@ -111,6 +115,12 @@ void write_file_atomically(const std::string& path, std::string_view contents) {
     sync(file, partial.temporary());
   }
   partial.commit();
+}
+
+void replace_file(const std::string& path, std::string_view contents) {
+  PartialFile partial(path);
+  write_all(open_to_write(partial.temporary()), std::as_bytes(std::span(contents)), partial.temporary());
+  partial.commit_unsynced();
 }
 
 }  // namespace mosaic

@@ -54,6 +54,8 @@ class PartialFile {
   const std::string& temporary() const { return temporary_; }  // to be created, written and synced by the caller
   /// PATH is the old file or the new one, never half of one, also after a power cut.
   void commit();
+  /// The same, but a power cut may undo it or leave an empty file.
+  void commit_unsynced();
 
  private:
   std::string path_, temporary_;
@@ -62,6 +64,9 @@ class PartialFile {
 
 /// Written under a temporary name beside it, synced, renamed: `path` is the old file or the new one, never half of one.
 void write_file_atomically(const std::string& path, std::string_view contents);
+
+/// The same, but not synced, for what is written often and worth little after a power cut: whoever reads it sees the old file or the new one.
+void replace_file(const std::string& path, std::string_view contents);
 
 /// What the operating system refused.
 class SystemError : public Error {

@@ -8,27 +8,21 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "batch/resize_schedule.h"
 #include "batch/sampler.h"
 #include "comm/activity.h"
 #include "comm/mpi_session.h"
-#include "device/gpu.h"
 #include "report/progress_bar.h"
 #include "train/checkpoint.h"
 #include "train/checkpoint_files.h"
 #include "train/checkpoint_store.h"
-#include "train/class_results.h"
 #include "train/epoch_plan.h"
 #include "train/gather_numbers.h"
-#include "train/slow_ranks.h"
+#include "train/run_reports.h"
 #include "train/stop_requests.h"
-#include "train/throughput.h"
 #include "train/train_step.h"
 
 namespace mosaic {
 namespace {
-
-constexpr double kSecondsPerHour = 3600;
 
 class Stopwatch {
  public:
@@ -45,7 +39,7 @@ class Trainer {
       : run_(run),
         data_(data),
         log_(log),
-        hosts_(hosts),
+        reports_(run, data, log, hosts),
         store_(run, run.config.save_folder, run.config.save_num_checkpoints_to_keep, data.train_shards->fingerprint()),
         stop_requests_(log ? log->folder() : "", job_end(run.config.time_limit), run.config.stop_margin) {}
 
@@ -120,13 +114,10 @@ class Trainer {
     result_.samples_trained += config.train_dataset.batch_size;
     enter(run_, StepPart::kOutside);
     add_train_seconds(watch.seconds());
-    throughput_.add(run_.now.sample, run_.seconds.train);
     const StepSeconds seconds = step_seconds(run_.laps.take(), run_.exchange.busy_seconds() - exchange_before);
     result_.step_seconds = result_.step_seconds + seconds;
-    const auto mean_step = step_clock_.add(seconds);
-    const Metrics where_time_went = mean_step ? log_ranks(*mean_step) : Metrics{};
-    if (log_) log_batch(before, step, where_time_went);
-    bar.update(run_.now.batch_in_epoch, "loss/train/total=" + decimals(step.loss, 4));
+    reports_.step(before, step, seconds, watch.seconds());
+    bar.update(run_.now.batch_in_epoch, str("loss/train/total=", decimals(step.loss, 4), ", ", reports_.left()));
 
     if (config.eval_interval.unit == TimeUnit::kBatch && interval_passed(config.eval_interval, before, run_.now))
       run_evaluation();
@@ -188,67 +179,6 @@ class Trainer {
     warn_for_all(str(what, ". Rolled back to the weights of ", checkpoint, "; the run goes on with the next batch"));
   }
 
-  /// Where the time of the last steps went, rank by rank. Collective.
-  /// @return the mean over the ranks
-  Metrics log_ranks(const StepSeconds& mine) {
-    std::vector<StepSeconds> ranks;
-    StepSeconds sum;
-    for (const auto& numbers : gather_numbers(run_, numbers_of(mine))) {
-      ranks.push_back(step_seconds_of(numbers));
-      sum = sum + ranks.back();
-    }
-    if (!log_) return {};
-    std::vector<std::pair<std::string, std::vector<double>>> lists;
-    Metrics mean;
-    for (const auto& [name, member] : kStepSeconds) {
-      std::vector<double> list;
-      for (const StepSeconds& rank : ranks) list.push_back(rank.*member);
-      lists.emplace_back(name, std::move(list));
-      mean.emplace_back(str("step_seconds/", name), sum.*member / static_cast<double>(ranks.size()));
-    }
-    log_->write_ranks(run_.now.batch, lists);
-    for (const std::string& sentence : slow_ranks(ranks, hosts_)) log_warning(sentence);
-    return mean;
-  }
-
-  void log_batch(const Progress& before, const StepResult& step, const Metrics& where_time_went) {
-    const std::int64_t rank_batch = run_.config.train_dataset.batch_size / run_.ranks.size();
-    Metrics metrics = {
-        {"time/epoch", static_cast<double>(before.epoch)},
-        {"time/batch", static_cast<double>(before.batch)},
-        {"time/sample", static_cast<double>(before.sample)},
-        {"time/batch_in_epoch", static_cast<double>(before.batch_in_epoch)},
-        {"time/sample_in_epoch", static_cast<double>(before.sample_in_epoch)},
-        {"trainer/device_train_microbatch_size", static_cast<double>(run_.micro_batch.value_or(rank_batch))},
-        {"loss/train/total", step.loss},
-        {"metrics/train/MulticlassAccuracy", step.accuracy},
-        {run_.sam ? "lr-SAMOptimizer/group0" : "lr-DecoupledSGDW/group0", run_.schedule.at_step(run_.now.batch)},
-    };
-    const AlgorithmsConfig& recipe = run_.config.algorithms;
-    const auto add = [&](const char* name, double value) { metrics.emplace_back(name, value); };
-    if (recipe.progressive_resizing) {
-      add("progressive_resizing/height", static_cast<double>(step.side));
-      add("progressive_resizing/width", static_cast<double>(step.side));
-      add("progressive_resizing/scale_factor", resize_scale(*recipe.progressive_resizing, elapsed(run_, before)));
-    }
-    if (run_.sam) add("sam/step", step.sam_step ? 1 : 0);
-    if (run_.ema) add("ema/started", run_.ema->started() ? 1 : 0);
-    if (run_.scaler) add("amp/scale", run_.scaler->scale());
-    if (run_.scaler || run_.sam) add("amp/skipped_steps", static_cast<double>(run_.skipped_steps));
-    const auto append = [&](const Metrics& more) { metrics.insert(metrics.end(), more.begin(), more.end()); };
-    append(throughput_.metrics(run_.ranks.size()));
-    append(time_metrics());
-    append(where_time_went);
-    if (run_.net.device().is_cuda()) append(gpu_memory_metrics(run_.net.device().index()));
-    log_->write(run_.now.batch, metrics);
-  }
-
-  Metrics time_metrics() const {
-    return {{"time/train", run_.seconds.train / kSecondsPerHour},
-            {"time/val", run_.seconds.eval / kSecondsPerHour},
-            {"time/total", (run_.seconds.train + run_.seconds.eval) / kSecondsPerHour}};
-  }
-
   /// Between two batches of an evaluation: what any rank is asked for, on all of them alike.
   Requests agreed_requests() {
     const Requests mine = stop_requests_.poll();
@@ -263,6 +193,7 @@ class Trainer {
   void run_evaluation() {
     begin_phase(Phase::kEvaluation);
     const Stopwatch watch;
+    reports_.begin_evaluation();
     const EvalEpoch epoch{data_.eval_shards->size(), run_.config.eval_dataset.batch_size, run_.ranks.size()};
     const BatchPlan plan = eval_plan(epoch.samples, epoch.global_batch, run_.ranks.rank(), run_.ranks.size());
     data_.eval_loader.start(plan);
@@ -307,34 +238,8 @@ class Trainer {
     run_.seconds.eval += watch.seconds();
     result_.eval_seconds += watch.seconds();
     evaluated_at_ = run_.now.batch;
-    log_evaluation();
-    log_classes(class_results(result_.last_eval, plan.samples, run_.config.model.num_classes), plan.batch_size);
+    reports_.evaluation(result_.last_eval, plan, watch.seconds());
     if (save_asked) save();
-  }
-
-  void log_evaluation() {
-    if (!log_) return;
-    const EvalResult& eval = result_.last_eval;
-    Metrics metrics = {{"metrics/eval/CrossEntropy", eval.cross_entropy},
-                       {"metrics/eval/SampleCrossEntropy", eval.sample_cross_entropy},
-                       {"metrics/eval/MulticlassAccuracy", eval.accuracy}};
-    const Metrics times = time_metrics();
-    metrics.insert(metrics.end(), times.begin(), times.end());
-    log_->write(run_.now.batch, metrics);
-    log_info(str("evaluation after ", run_.now.epoch, " epochs, ", run_.now.batch, " batches: top-1 ",
-                 decimals(100 * eval.accuracy, 2), " %, cross entropy ", decimals(eval.cross_entropy, 4), ", ",
-                 eval.samples, " images"));
-  }
-
-  void log_classes(const ClassResults& results, std::int64_t batch_size) {
-    if (!log_) return;
-    log_->replace("classes.json", classes_json(results, data_.eval_shards->class_names(), run_.now));
-    if (!results.confusions.empty()) try {
-        log_->replace("confused.png", confused_images(results, data_, batch_size));
-      } catch (const Error& e) {  // images to look at: no reason to fail
-        log_warning(str("no confused.png: ", e.what()));
-      }
-    if (!is_over(run_) && run_.config.is_train) log_->start_report();
   }
 
   void save_if_due(const Progress& before) {
@@ -359,6 +264,7 @@ class Trainer {
     begin_phase(Phase::kCheckpoint);
     store_.wait();
     begin_phase(Phase::kEnd);
+    reports_.end(result_.stopped);
     result_.replaced_samples = data_.train_loader.replaced();
     result_.checkpoints = store_.paths();
     result_.checkpoint_stall_seconds = store_.stalled_seconds();
@@ -368,9 +274,7 @@ class Trainer {
   Run& run_;
   Data& data_;
   RunLog* log_;
-  const std::vector<std::string>& hosts_;
-  Throughput throughput_;
-  StepClock step_clock_;
+  RunReports reports_;
   TrainResult result_;
   CheckpointStore store_;
   StopRequests stop_requests_;

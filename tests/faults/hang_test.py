@@ -22,9 +22,9 @@ TRIES = int(os.environ.get("MOSAIC_HANGS", 2))
 RANKS = 3
 LIMIT, FIRST_LIMIT, MARGIN = 5, 10, 10  # seconds
 SETTINGS = {"max_duration": "12ba", "save_interval": "3ba", "eval_interval": "4ba", "autoresume": "true", "initial_evaluation": "false",
-            "train_dataset__batch_size": 12, "eval_dataset__batch_size": 6,
+            "train_dataset__batch_size": 12, "eval_dataset__batch_size": 6, "gradient_bucket_bytes": 250000,
             "hang_limit": LIMIT, "hang_limit_first": FIRST_LIMIT}
-BUCKETS = 12  # of a ResNet-18's gradients
+BUCKETS = 12  # of that net's gradients
 # Where the rank is struck, and the phase that it is then in.
 PLACES = {
     "start": ({"CALL": "open", "NAME": "/train-00000.h5"}, "start"),

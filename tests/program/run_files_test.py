@@ -83,6 +83,26 @@ class RunFilesTest(ProgramTest):
             found.append((classes, picture))
         self.assertEqual(found[0], found[1])
 
+    def test_status_txt_says_how_far_the_run_is_how_long_it_still_takes_and_how_it_ended(self):
+        status = self.log_folder / "status.txt"
+        with job.start(self.settings(max_duration="1000ba", eval_interval="400ba", loggers__progress_bar="false")) as running:
+            job.wait_until(lambda: status.exists() and "of the run with" in status.read_text())
+            text = status.read_text()
+            running.process.terminate()
+            result = running.result()
+        self.assertEqual(result.code, job.SAVED, result)
+        self.assertRegex(text, r"""\Atiny: training
+batch \d+ of 1,000 \(\d+\.\d %\), epoch \d+, batch \d of 4 in it
+[\d,]+ images/s, loss \d\.\d{4}
+last evaluation: top-1 \d+\.\d\d %, cross entropy \d+\.\d{4} after 0 epochs, 0 batches
+left at this pace: \d+:\d\d of the epoch, \d+:\d\d of the run with 3 evaluations: until 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d
+as of 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d
+\Z""")
+        self.assertTrue(status.read_text().startswith("tiny: stopped: to be continued\nbatch "), status.read_text())
+
+        self.train("whole")
+        self.assertTrue((self.folder / "whole/status.txt").read_text().startswith("tiny: done\nbatch 20 of 20 (100.0 %)"))
+
     def test_metrics_have_the_documented_keys(self):
         log_folder = self.train(**SMALL | {"max_duration": "52ba", "train_dataset__batch_size": 4})
         lines = self.lines()
@@ -182,7 +202,7 @@ class RunFilesTest(ProgramTest):
         self.assertNotIn("\x1b", result.err + result.out)
         shown = [line for line in result.lines("100% [") if "train" in line]
         self.assertEqual(len(shown), 1, result)  # by one rank of the two
-        self.assertRegex(shown[0], r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d train +Epoch   0: 100% \[#{25}\] 4/4 .* loss/train/total=\d\.\d{4}$")
+        self.assertRegex(shown[0], r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d train +Epoch   0: 100% \[#{25}\] 4/4 .* loss/train/total=\d\.\d{4}, \d+:\d\d of the run left$")
 
     def test_a_terminal_has_one_line_per_bar_which_is_redrawn(self):
         shown = self.on_a_terminal(self.settings(**SMALL))
