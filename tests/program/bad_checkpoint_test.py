@@ -1,7 +1,5 @@
 """What is wrong with checkpoints is said once for the whole job, in a sentence, with exit code 3, and harms nothing."""
 
-import ctypes
-import os
 import pathlib
 import shutil
 import unittest
@@ -128,12 +126,7 @@ class BadCheckpointTest(ProgramTest):
         self.assertEqual((self.finished / "metrics.jsonl").read_text(), metrics)
 
     def test_a_disk_that_is_full_costs_a_warning_while_training_and_the_exit_code_at_the_end(self):
-        disk = self.folder / "disk"
-        disk.mkdir()
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.mount(b"tmpfs", bytes(disk), b"tmpfs", 0, b"size=9m") != 0:  # one checkpoint is 5.6 MB
-            self.skipTest(f"cannot mount a small file system to fill: {os.strerror(ctypes.get_errno())}")
-        self.addCleanup(libc.umount2, bytes(disk), 2)  # 2: MNT_DETACH
+        disk = self.small_disk("9m")  # one checkpoint is 5.6 MB
         saves = disk / "checkpoints"
 
         result = job.run(self.settings(save_folder=saves, save_interval="2ba", max_duration="6ba"), 2)

@@ -1,5 +1,7 @@
 """What the tests of mosaic_resnet share: a folder for each test, one packed data set for each class of tests."""
 
+import ctypes
+import os
 import pathlib
 import tempfile
 import unittest
@@ -30,6 +32,16 @@ class ProgramTest(unittest.TestCase):
         result = job.run(self.settings(log_folder=log_folder, **changes), ranks)
         self.assertEqual(result.code, job.DONE, result)
         return log_folder
+
+    def small_disk(self, size):
+        """A folder on a file system of its own, of `size` ("9m"). Skips the test where none can be mounted."""
+        disk = self.folder / "disk"
+        disk.mkdir(exist_ok=True)
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mount(b"tmpfs", bytes(disk), b"tmpfs", 0, f"size={size}".encode()) != 0:
+            self.skipTest(f"cannot mount a small file system to fill: {os.strerror(ctypes.get_errno())}")
+        self.addCleanup(libc.umount2, bytes(disk), 2)  # 2: MNT_DETACH
+        return disk
 
     def assert_close(self, found, expected, relative):
         """Two {batch: value} alike in their batches, and in their values but for a relative difference."""

@@ -63,6 +63,16 @@ class RanksTest(ProgramTest):
         self.assertEqual(job.losses(same), plain)
         self.assertEqual(sorted(path.name for path in local.rglob("*.h5")), ["train-00000.h5", "val-00000.h5"])
 
+    def test_a_nodes_disk_that_is_too_small_for_the_copies_costs_a_line_of_the_log_and_no_bit(self):
+        plain = job.losses(self.train("plain", 4))
+        disk = self.small_disk("200k")  # the shard of the training set has 280 KB, that of the other 80
+        log_folder = self.folder / "small"
+        result = job.run(self.settings(log_folder=log_folder, train_dataset__local=disk, eval_dataset__local=disk), 4)
+        self.assertEqual(result.code, job.DONE, result)
+        self.assertEqual(job.losses(log_folder), plain)
+        self.assertEqual([path.name for path in disk.rglob("*.h5")], ["val-00000.h5"])
+        self.assertEqual(len(result.lines("0 of 1 shards, 0 GB; for the next one there is no room on the disk")), 1, result)
+
     def test_block_shuffle_and_half_decoding_go_on_from_the_middle_of_an_epoch_with_the_same_bits(self):
         settings = {"max_duration": "10ba", "save_interval": "3ba", "save_num_checkpoints_to_keep": -1, "train_dataset__shuffle": "block",
                     "train_dataset__shuffle_block": 2, "train_dataset__shuffle_window": 8, "train_dataset__decode": "half",
