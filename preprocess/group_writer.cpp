@@ -6,7 +6,7 @@
 
 namespace mosaic {
 
-GroupWriter::GroupWriter(const ImageFolder& source, std::string split, std::uint64_t shard_size, int max_side,
+GroupWriter::GroupWriter(const SourceList& source, std::string split, std::uint64_t shard_size, int max_side,
                          PackedGroup empty, std::function<std::string(int)> part_path)
     : source_(source),
       split_(std::move(split)),

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "preprocess/image_folder.h"
 #include "preprocess/journal.h"
+#include "preprocess/source_list.h"
 #include "preprocess/stored_file.h"
 #include "shards/shard_writer.h"
 
@@ -18,7 +18,7 @@ class GroupWriter {
   /// @param source     outlives this
   /// @param max_side   see ShardWriter
   /// @param part_path  where part 0, 1, ... of the group is to be
-  GroupWriter(const ImageFolder& source, std::string split, std::uint64_t shard_size, int max_side, PackedGroup empty,
+  GroupWriter(const SourceList& source, std::string split, std::uint64_t shard_size, int max_side, PackedGroup empty,
               std::function<std::string(int)> part_path);
 
   /// The next file of the group.
@@ -30,7 +30,7 @@ class GroupWriter {
   void start_part();
   void write_part();
 
-  const ImageFolder& source_;
+  const SourceList& source_;
   std::string split_;
   std::uint64_t shard_size_;
   int max_side_;

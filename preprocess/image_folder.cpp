@@ -3,10 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <map>
-#include <sstream>
 #include <utility>
 
 #include "base/error.h"
@@ -15,15 +13,6 @@ namespace mosaic {
 namespace {
 
 namespace fs = std::filesystem;
-
-bool has_image_extension(const std::string& name) {
-  static constexpr std::array<const char*, 9> kExtensions = {".jpg", ".jpeg", ".png",  ".ppm", ".bmp",
-                                                             ".pgm", ".tif",  ".tiff", ".webp"};
-  std::string lower = name;
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return std::any_of(kExtensions.begin(), kExtensions.end(), [&](const char* e) { return lower.ends_with(e); });
-}
 
 struct Listing {
   std::vector<std::string> folders;
@@ -40,7 +29,7 @@ Listing list(const std::string& path) {
     std::error_code leads_nowhere;
     if (entry->is_directory(leads_nowhere))
       found.folders.push_back(std::move(name));
-    else if (has_image_extension(name))
+    else if (is_called_image(name))
       found.files.push_back(std::move(name));
   }
   if (failure) throw Error(str(path, ": cannot list the folder: ", failure.message()));
@@ -83,11 +72,11 @@ SourceFile source_file(const std::string& root, std::string name, std::int32_t l
 
 }  // namespace
 
-ImageFolder list_image_folder(const std::string& path, const std::string& name_if_flat) {
+SourceList list_image_folder(const std::string& path, const std::string& name_if_flat) {
   std::error_code failure;
   if (!fs::is_directory(path, failure)) throw Error(str(path, ": no such folder"));
   const Listing top = list(path);
-  ImageFolder folder{path, top.folders, {}};
+  SourceList folder{path, top.folders, {}};
 
   if (top.folders.empty()) {
     if (top.files.empty())
@@ -105,51 +94,8 @@ ImageFolder list_image_folder(const std::string& path, const std::string& name_i
       for (const auto& file : files)
         folder.files.push_back(source_file(path, name + "/" + file, static_cast<std::int32_t>(label)));
     if (folder.files.size() == before)
-      throw Error(
-          str(path, "/", top.folders[label],
-              ": no image in this class folder: expected a file called jpg, jpeg, png, ppm, bmp, pgm, tif, tiff or "
-              "webp: add one, or remove the folder"));
-  }
-  return folder;
-}
-
-std::string to_text(const ImageFolder& folder) {
-  // A name may hold any character but zero and '/': each stands after its length.
-  const auto append = [](std::string& text, const std::string& name) { text += str(name.size(), ' ', name, '\n'); };
-  std::string text;
-  append(text, folder.path);
-  text += str(folder.class_names.size(), '\n');
-  for (const auto& name : folder.class_names) append(text, name);
-  text += str(folder.files.size(), '\n');
-  for (const auto& file : folder.files) {
-    text += str(file.label, ' ', file.bytes, ' ', file.modified, ' ');
-    append(text, file.name);
-  }
-  return text;
-}
-
-ImageFolder image_folder_of(const std::string& text) {
-  std::istringstream in(text);
-  const auto read_name = [&](std::string& name) {
-    std::size_t length = 0;
-    in >> length;
-    in.get();
-    name.resize(length);
-    in.read(name.data(), static_cast<std::streamsize>(length));
-  };
-  const auto read_count = [&] {
-    std::size_t count = 0;
-    in >> count;
-    return count;
-  };
-  ImageFolder folder;
-  read_name(folder.path);
-  folder.class_names.resize(read_count());
-  for (auto& name : folder.class_names) read_name(name);
-  folder.files.resize(read_count());
-  for (auto& file : folder.files) {
-    in >> file.label >> file.bytes >> file.modified;
-    read_name(file.name);
+      throw Error(str(path, "/", top.folders[label], ": no image in this class folder: expected a file called ",
+                      kImageEndings, ": add one, or remove the folder"));
   }
   return folder;
 }

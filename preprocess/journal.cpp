@@ -94,7 +94,7 @@ std::string digest_of_options(const std::vector<std::string>& class_names, std::
   return sha.hex();
 }
 
-std::string digest_of_sources(const ImageFolder& source, SourceGroup files) {
+std::string digest_of_sources(const SourceList& source, SourceGroup files) {
   Sha256 sha;
   for (std::int64_t i = files.begin; i < files.end; ++i) {
     const SourceFile& file = source.files[static_cast<std::size_t>(i)];

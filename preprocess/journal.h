@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "preprocess/image_folder.h"
 #include "preprocess/source_groups.h"
+#include "preprocess/source_list.h"
 #include "preprocess/storage.h"
 
 namespace mosaic {
 
 /// A source file that is in no shard, and why.
 struct BadFile {
-  std::int64_t file = 0;  // its place in ImageFolder::files
+  std::int64_t file = 0;  // its place in SourceList::files
   std::string fault;
 };
 
@@ -52,6 +52,6 @@ void write_journal(const std::string& path, const Journal& journal);
 /// Of everything but the source files that decides on the bytes of the shards.
 std::string digest_of_options(const std::vector<std::string>& class_names, std::uint64_t shard_size, Storage storage);
 /// Of name, size and time of change of each file.
-std::string digest_of_sources(const ImageFolder& source, SourceGroup files);
+std::string digest_of_sources(const SourceList& source, SourceGroup files);
 
 }  // namespace mosaic

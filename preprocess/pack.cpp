@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "packed/kernel_choice.h"
+#include "preprocess/image_folder.h"
 #include "preprocess/pack_lock.h"
 #include "preprocess/split_packer.h"
 #include "preprocess/split_summary.h"
@@ -20,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-ImageFolder list_split(const PackOptions& options, const std::string& split) {
+SourceList list_split(const PackOptions& options, const std::string& split) {
   const std::string path = options.source + "/" + split;
   std::error_code failure;
   if (!fs::is_directory(options.source, failure)) throw Error(str(options.source, ": no such folder"));
@@ -41,7 +42,7 @@ std::string some_of(const std::vector<std::string>& names) {
 }
 
 /// A label must mean the same in both: it is the place of the class in the list of its split.
-void check_same_classes(const ImageFolder& train, const ImageFolder& val) {
+void check_same_classes(const SourceList& train, const SourceList& val) {
   const auto only_in = [](const auto& a, const auto& b) {
     std::vector<std::string> rest;
     std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(rest));
@@ -55,8 +56,8 @@ void check_same_classes(const ImageFolder& train, const ImageFolder& val) {
                   only_val.empty() ? "" : str(": only here ", some_of(only_val))));
 }
 
-std::vector<ImageFolder> list_splits(const PackOptions& options, const std::vector<std::string>& splits) {
-  std::vector<ImageFolder> sources;
+std::vector<SourceList> list_splits(const PackOptions& options, const std::vector<std::string>& splits) {
+  std::vector<SourceList> sources;
   for (const auto& split : splits) sources.push_back(list_split(options, split));
   const auto at = [&](const char* name) {
     return static_cast<std::size_t>(std::find(splits.begin(), splits.end(), name) - splits.begin());
@@ -84,7 +85,7 @@ SplitPacker packer_of(const std::string& text, const std::string& split, const P
   std::size_t begin = 0;
   const std::size_t length = std::stoull(text, &begin);
   const auto journal = journal_of(text.substr(begin + 1 + length));
-  return {split, image_folder_of(text.substr(begin + 1, length)), settings, journal.value_or(Journal{})};
+  return {split, source_list_of(text.substr(begin + 1, length)), settings, journal.value_or(Journal{})};
 }
 
 /// Collective. @param lock  is taken by the first process
@@ -122,7 +123,7 @@ void check_bad_files(const std::vector<SplitPacker>& packers, const PackOptions&
   for (const auto& packer : packers)
     for (const auto& bad : packer.bad()) {
       const auto& file = packer.source().files[static_cast<std::size_t>(bad.file)];
-      std::fprintf(stderr, "bad: %s: %s\n", packer.source().path_of(file).c_str(), bad.fault.c_str());
+      std::fprintf(stderr, "bad: %s: %s\n", packer.source().where(file).c_str(), bad.fault.c_str());
       ++bad_files;
     }
   if (bad_files > options.skip_bad)

@@ -36,7 +36,7 @@ std::uint64_t expected_bytes(const SourceFile& file, Storage storage) {
 
 }  // namespace
 
-std::vector<SourceGroup> cut_into_groups(const ImageFolder& source, std::uint64_t shard_size, Storage storage) {
+std::vector<SourceGroup> cut_into_groups(const SourceList& source, std::uint64_t shard_size, Storage storage) {
   std::vector<SourceGroup> groups;
   std::uint64_t filled = 0;
   for (std::int64_t i = 0; i < static_cast<std::int64_t>(source.files.size()); ++i) {

@@ -35,7 +35,7 @@ std::set<std::string> paths_in(const std::string& folder) {
 
 }  // namespace
 
-SplitPacker::SplitPacker(std::string split, ImageFolder source, PackerSettings settings, Journal kept)
+SplitPacker::SplitPacker(std::string split, SourceList source, PackerSettings settings, Journal kept)
     : split_(std::move(split)),
       source_(std::move(source)),
       settings_(std::move(settings)),
@@ -136,9 +136,10 @@ void SplitPacker::write_groups(Team& team) {
   const auto report_written = [&] {
     if (written.valid()) reports.add_group(written.get());
   };
+  const SourceReader reader(source_);
   const auto load = [&](std::int64_t i) {
     const SourceFile& file = source_.files[static_cast<std::size_t>(share[static_cast<std::size_t>(i)].file)];
-    return load_source_file(source_.path_of(file), settings_.storage);
+    return load_source_file(reader, source_, file, settings_.storage);
   };
   const auto store = [&](std::int64_t i, StoredFile&& stored) {
     const auto [number, file] = share[static_cast<std::size_t>(i)];

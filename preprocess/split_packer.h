@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "comm/team.h"
-#include "preprocess/image_folder.h"
 #include "preprocess/journal.h"
 #include "preprocess/source_groups.h"
+#include "preprocess/source_list.h"
 #include "preprocess/storage.h"
 
 namespace mosaic {
@@ -28,10 +28,10 @@ struct PackerSettings {
 class SplitPacker {
  public:
   /// @param kept  what is packed already: the first process's journal(); on the first process empty, see `look_for_earlier_work`
-  SplitPacker(std::string split, ImageFolder source, PackerSettings settings, Journal kept);
+  SplitPacker(std::string split, SourceList source, PackerSettings settings, Journal kept);
 
   const std::string& split() const { return split_; }
-  const ImageFolder& source() const { return source_; }
+  const SourceList& source() const { return source_; }
   const Journal& journal() const { return journal_; }
   /// All was done before: nothing is left but to look at the result.
   bool finished() const { return !journal_.fingerprint.empty(); }
@@ -67,7 +67,7 @@ class SplitPacker {
   void remove_finished() const;
 
   std::string split_;
-  ImageFolder source_;
+  SourceList source_;
   PackerSettings settings_;
   std::vector<SourceGroup> groups_;
   Journal journal_;

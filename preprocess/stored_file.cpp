@@ -1,11 +1,10 @@
 #include "preprocess/stored_file.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <span>
+#include <utility>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "image/decode.h"
 #include "image/resize.h"
 #include "packed/pack_jpeg.h"
@@ -34,15 +33,9 @@ std::string sampling_name(const PackedRecord& record) {
   return cb.ratio_y == 1 ? "4:2:2" : "4:2:0";
 }
 
-StoredFile load(const std::string& path, Storage storage) {
-  std::error_code failure;
-  const auto status = std::filesystem::status(path, failure);
-  // Opening a pipe would wait for ever.
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) throw Error("not a regular file");
-
+StoredFile store(std::vector<std::byte> bytes, Storage storage) {
   StoredFile file;
-  file.bytes = read_file(path);
-  if (file.bytes.empty()) throw Error("an empty file");
+  file.bytes = std::move(bytes);
   file.pixels = decode_file(file.bytes);
   if (storage.max_side > 0) scale_down(file.pixels, storage.max_side);
   file.width = file.pixels.width;
@@ -74,13 +67,15 @@ StoredImage StoredFile::image() const {
   return {kind, width, height, held};
 }
 
-StoredFile load_source_file(const std::string& path, Storage storage) {
+StoredFile load_source_file(const SourceReader& reader, const SourceList& list, const SourceFile& file,
+                            Storage storage) {
   try {
-    return load(path, storage);
+    return store(reader.read(file), storage);
   } catch (const Error& e) {  // a bad file is a result here: all of them are listed at the end
     StoredFile bad;
     bad.fault = e.what();
-    if (bad.fault.starts_with(path + ": ")) bad.fault.erase(0, path.size() + 2);
+    const std::string where = list.where(file) + ": ";
+    if (bad.fault.starts_with(where)) bad.fault.erase(0, where.size());
     return bad;
   }
 }

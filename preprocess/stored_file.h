@@ -6,6 +6,8 @@
 
 #include "base/stored_image.h"
 #include "image/image.h"
+#include "preprocess/source_list.h"
+#include "preprocess/source_reader.h"
 #include "preprocess/storage.h"
 
 namespace mosaic {
@@ -25,8 +27,9 @@ struct StoredFile {
   StoredImage image() const;
 };
 
-/// Read `path` and decode it. What is a JPEG by its content, whatever its name, is stored as `storage` says, and kept as it is if it is
-/// to be packed but cannot be. Never throws for what is wrong with the file: see `fault`.
-StoredFile load_source_file(const std::string& path, Storage storage);
+/// Read a file of `list` and decode it. What is a JPEG by its content, whatever its name, is stored as `storage` says, and kept as it is
+/// if it is to be packed but cannot be. Never throws for what is wrong with the file: see `fault`.
+StoredFile load_source_file(const SourceReader& reader, const SourceList& list, const SourceFile& file,
+                            Storage storage);
 
 }  // namespace mosaic

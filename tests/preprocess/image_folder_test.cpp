@@ -15,7 +15,7 @@ void touch(const std::string& path) {
   write_text(path, "x");
 }
 
-std::vector<std::string> names_of(const ImageFolder& folder) {
+std::vector<std::string> names_of(const SourceList& folder) {
   std::vector<std::string> names;
   for (const auto& file : folder.files) names.push_back(file.name);
   return names;
@@ -27,7 +27,7 @@ TEST_CASE("classes are sorted by code point, files by folder and name, as torchv
                            "a/10.png", "a/9.png", "\xC3\xA9/1.png", "z/1.png"})
     touch(root / name);
 
-  const ImageFolder folder = list_image_folder(root.path(), "unused");
+  const SourceList folder = list_image_folder(root.path(), "unused");
 
   CHECK(folder.class_names == std::vector<std::string>{"B", "a", "b", "z", "\xC3\xA9"});
   // "sub-2" before "sub/deep": paths are compared as texts, and '-' comes before '/'.
@@ -39,7 +39,7 @@ TEST_CASE("classes are sorted by code point, files by folder and name, as torchv
   CHECK(folder.files[9].label == 4);
   CHECK(folder.files[0].bytes == 1);
   CHECK(folder.files[0].modified > 1'600'000'000'000'000'000);
-  CHECK(folder.path_of(folder.files[0]) == root / "B/1.png");
+  CHECK(folder.where(folder.files[0]) == root / "B/1.png");
 }
 
 TEST_CASE("nine extensions count, in any case, and no others", "[preprocess]") {
@@ -61,7 +61,7 @@ TEST_CASE("symbolic links are followed, to folders and files, and loops are refu
   fs::create_symlink(elsewhere / "real/x.png", root / "a/0.png");
   fs::create_symlink(elsewhere / "nowhere.png", root / "a/2.png");  // packing will call it a bad file
 
-  const ImageFolder folder = list_image_folder(root.path(), "");
+  const SourceList folder = list_image_folder(root.path(), "");
   CHECK(names_of(folder) ==
         std::vector<std::string>{"a/0.png", "a/1.png", "a/2.png", "a/linked/x.png", "linked class/real/x.png"});
   CHECK(folder.files[2].bytes == -1);
@@ -76,7 +76,7 @@ TEST_CASE("a folder of images without class folders is one class", "[preprocess]
   touch(root / "2.png");
   touch(root / "1.jpg");
   touch(root / "notes.txt");
-  const ImageFolder folder = list_image_folder(root.path(), "open");
+  const SourceList folder = list_image_folder(root.path(), "open");
   CHECK(folder.class_names == std::vector<std::string>{"open"});
   CHECK(names_of(folder) == std::vector<std::string>{"1.jpg", "2.png"});
 }

@@ -13,8 +13,8 @@
 namespace mosaic::test {
 namespace {
 
-ImageFolder folder_of(const std::vector<std::pair<std::string, std::int64_t>>& files) {
-  ImageFolder folder{"in", {"c"}, {}};
+SourceList folder_of(const std::vector<std::pair<std::string, std::int64_t>>& files) {
+  SourceList folder{"in", {"c"}, {}};
   for (const auto& [name, bytes] : files) folder.files.push_back({name, 0, bytes, 0});
   return folder;
 }
@@ -44,11 +44,12 @@ TEST_CASE("groups hold the files that are expected to fill a shard, and at least
 }
 
 TEST_CASE("a listing goes to other processes and back, whatever its names are", "[preprocess]") {
-  ImageFolder folder{"/data/with space", {"7", "two\nlines", ""}, {}};
-  folder.files = {
-      {"7/ 1.png", 0, 17, 1'700'000'000'123'456'789}, {"two\nlines/\n.jpg", 1, -1, 0}, {"Vögel.bmp", 2, 0, -1}};
+  SourceList folder{"/data/with space", {"7", "two\nlines", ""}, {}, {{"a.tar", "in\nside", false}, {"b", "", true}}};
+  folder.files = {{"7/ 1.png", 0, 17, 1'700'000'000'123'456'789},
+                  {"two\nlines/\n.jpg", 1, -1, 0},
+                  {"Vögel.bmp", 2, 0, -1, 1, 1 << 20, " member"}};
 
-  const ImageFolder back = image_folder_of(to_text(folder));
+  const SourceList back = source_list_of(to_text(folder));
 
   CHECK(back.path == folder.path);
   CHECK(back.class_names == folder.class_names);
@@ -58,7 +59,14 @@ TEST_CASE("a listing goes to other processes and back, whatever its names are", 
     CHECK(back.files[i].label == folder.files[i].label);
     CHECK(back.files[i].bytes == folder.files[i].bytes);
     CHECK(back.files[i].modified == folder.files[i].modified);
+    CHECK(back.files[i].container == folder.files[i].container);
+    CHECK(back.files[i].offset == folder.files[i].offset);
+    CHECK(back.files[i].member == folder.files[i].member);
   }
+  REQUIRE(back.containers.size() == 2);
+  CHECK(back.containers[0].inside == folder.containers[0].inside);
+  CHECK(back.containers[1].path == "b");
+  CHECK(back.containers[1].compressed);
 }
 
 TEST_CASE("a group whose images are larger than their files takes several shards, each within its size",

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "preprocess/source_list.h"
+
+namespace mosaic {
+
+/// `into.size()` bytes of a file from `offset` on.
+/// @throws Error if the file ends before
+void read_at(const FileDescriptor& file, std::int64_t offset, std::span<std::byte> into, const std::string& path);
+
+/// Size and time of change of the file `path`, as SourceFile has them.
+struct FileState {
+  std::int64_t bytes = 0, modified = 0;
+};
+/// @throws Error if it is not there or no regular file
+FileState state_of(const std::string& path);
+
+/// Reads image files, wherever they are. Containers stay open, some at a time. Thread-safe.
+class SourceReader {
+ public:
+  /// @param list  outlives this
+  explicit SourceReader(const SourceList& list) : list_(list) {}
+
+  /// @throws Error "WHERE: what is wrong": it is gone, empty or no regular file
+  std::vector<std::byte> read(const SourceFile& file) const;
+
+ private:
+  std::shared_ptr<const FileDescriptor> open(const std::string& path) const;
+
+  const SourceList& list_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, std::shared_ptr<const FileDescriptor>> open_;
+};
+
+}  // namespace mosaic
