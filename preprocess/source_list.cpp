@@ -21,7 +21,7 @@ std::pair<std::string_view, std::string_view> folder_and_name(std::string_view p
 }  // namespace
 
 std::string SourceList::where(const SourceFile& file) const {
-  if (file.container < 0) return path + "/" + file.name;
+  if (file.container < 0) return path + "/" + (file.member.empty() ? file.name : file.member);
   const Container& in = containers[static_cast<std::size_t>(file.container)];
   return str(in.path, in.inside.empty() ? "" : ": ", in.inside, ": ", file.member);
 }
@@ -58,7 +58,7 @@ std::string to_text(const SourceList& list) {
   for (const auto& name : list.class_names) append(text, name);
   text += str(list.containers.size(), '\n');
   for (const auto& container : list.containers) {
-    text += str(container.compressed, ' ');
+    text += str(container.unpacked_bytes, ' ');
     append(text, container.path);
     append(text, container.inside);
   }
@@ -91,7 +91,7 @@ SourceList source_list_of(const std::string& text) {
   for (auto& name : list.class_names) read_name(name);
   list.containers.resize(read_count());
   for (auto& container : list.containers) {
-    in >> container.compressed;
+    in >> container.unpacked_bytes;
     read_name(container.path);
     read_name(container.inside);
   }

@@ -9,8 +9,9 @@ namespace mosaic {
 /// A file that holds images one after the other, each as it would be in a file of its own: a tar, a shard of MosaicML Streaming.
 struct Container {
   std::string path;
-  std::string inside;       // an archive in it, of which its members are; empty: they are its own
-  bool compressed = false;  // offsets count in what is in it, not in the file
+  std::string inside;  // an archive in it, of which its members are; empty: they are its own
+  std::int64_t unpacked_bytes =
+      -1;  // of what is compressed in it, in which offsets count then; -1: it is not compressed
 };
 
 /// One image file.
@@ -22,7 +23,7 @@ struct SourceFile {
 
   std::int32_t container = -1;  // its place in SourceList::containers; -1: a file in the folder SourceList::path
   std::int64_t offset = 0;      // where it begins in the container
-  std::string member = {};      // what it is called there
+  std::string member = {};      // what it is called there; empty, in a folder: `name`
 };
 
 /// The images of one split, in the order in which they are packed, and where their bytes are.

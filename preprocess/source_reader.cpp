@@ -42,6 +42,10 @@ FileState state_of(const std::string& path) {
   return {info.st_size, info.st_mtim.tv_sec * 1'000'000'000 + info.st_mtim.tv_nsec};
 }
 
+std::string unpacked_path(const std::string& folder, const SourceList& list, std::size_t container) {
+  return str(folder, "/", container, "-", std::filesystem::path(list.containers[container].path).stem().string());
+}
+
 std::shared_ptr<const FileDescriptor> SourceReader::open(const std::string& path) const {
   const std::lock_guard lock(mutex_);
   const auto found = open_.find(path);
@@ -55,7 +59,9 @@ std::vector<std::byte> SourceReader::read(const SourceFile& file) const {
   if (file.container < 0) {
     bytes = read_plain(list_.where(file));
   } else {
-    const std::string& path = list_.containers[static_cast<std::size_t>(file.container)].path;
+    const auto index = static_cast<std::size_t>(file.container);
+    const Container& container = list_.containers[index];
+    const std::string path = container.unpacked_bytes < 0 ? container.path : unpacked_path(unpacked_, list_, index);
     bytes.resize(static_cast<std::size_t>(file.bytes));
     read_at(*open(path), file.offset, bytes, path);
   }

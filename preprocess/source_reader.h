@@ -7,6 +7,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -25,11 +26,17 @@ struct FileState {
 /// @throws Error if it is not there or no regular file
 FileState state_of(const std::string& path);
 
+/// Where what is compressed in a container is, once it is unpacked into `folder`.
+/// @param container  its place in the list
+std::string unpacked_path(const std::string& folder, const SourceList& list, std::size_t container);
+
 /// Reads image files, wherever they are. Containers stay open, some at a time. Thread-safe.
 class SourceReader {
  public:
-  /// @param list  outlives this
-  explicit SourceReader(const SourceList& list) : list_(list) {}
+  /// @param list      outlives this
+  /// @param unpacked  folder in which what is compressed is found unpacked, see unpacked_path
+  explicit SourceReader(const SourceList& list, std::string unpacked = {})
+      : list_(list), unpacked_(std::move(unpacked)) {}
 
   /// @throws Error "WHERE: what is wrong": it is gone, empty or no regular file
   std::vector<std::byte> read(const SourceFile& file) const;
@@ -38,6 +45,7 @@ class SourceReader {
   std::shared_ptr<const FileDescriptor> open(const std::string& path) const;
 
   const SourceList& list_;
+  std::string unpacked_;
   mutable std::mutex mutex_;
   mutable std::map<std::string, std::shared_ptr<const FileDescriptor>> open_;
 };

@@ -8,9 +8,13 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "preprocess/group_writer.h"
 #include "preprocess/in_order.h"
+#include "preprocess/mds_folder.h"
 #include "preprocess/pack_reports.h"
+#include "preprocess/source_reader.h"
 #include "preprocess/stored_file.h"
 #include "shards/format.h"
 #include "shards/shard_writer.h"
@@ -31,6 +35,14 @@ std::set<std::string> paths_in(const std::string& folder) {
   std::set<std::string> paths;
   for (const auto& entry : fs::directory_iterator(folder)) paths.insert(entry.path().string());
   return paths;
+}
+
+/// Whether a run before has unpacked it, all of it, since it was last changed.
+bool is_unpacked(const Container& container, const std::string& to) {
+  std::error_code failure;
+  const auto written = fs::last_write_time(to, failure);
+  return !failure && fs::file_size(to) == static_cast<std::uintmax_t>(container.unpacked_bytes) &&
+         written >= fs::last_write_time(container.path);
 }
 
 }  // namespace
@@ -108,6 +120,30 @@ void SplitPacker::remove_stale_parts() const {
   }
 }
 
+void SplitPacker::unpack_sources() const {
+  if (complete()) return;
+  std::vector<std::size_t> missing;
+  for (std::size_t i = 0; i < source_.containers.size(); ++i) {
+    const Container& container = source_.containers[i];
+    if (container.unpacked_bytes >= 0 && !is_unpacked(container, unpacked_path(unpacked_folder(), source_, i)))
+      missing.push_back(i);
+  }
+  if (missing.empty()) return;
+  log_info(
+      str(source_.path, ": decompressing ", missing.size(), " shards to ", unpacked_folder(), ", removed at the end"));
+  std::error_code failure;
+  if (!fs::create_directories(unpacked_folder(), failure) && failure)
+    throw Error(str(unpacked_folder(), ": cannot create the folder: ", failure.message()));
+  const auto unpack = [&](std::int64_t i) {
+    const Container& container = source_.containers[missing[static_cast<std::size_t>(i)]];
+    const auto bytes = read_zstd(container.path, static_cast<std::size_t>(container.unpacked_bytes));
+    write_file_atomically(unpacked_path(unpacked_folder(), source_, missing[static_cast<std::size_t>(i)]),
+                          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    return true;
+  };
+  in_order<bool>(0, static_cast<std::int64_t>(missing.size()), settings_.threads, unpack, [](std::int64_t, bool&&) {});
+}
+
 std::vector<SplitPacker::Work> SplitPacker::share_of(int rank, int size) const {
   std::vector<Work> share;
   int next = 0;  // whose turn it is
@@ -136,7 +172,7 @@ void SplitPacker::write_groups(Team& team) {
   const auto report_written = [&] {
     if (written.valid()) reports.add_group(written.get());
   };
-  const SourceReader reader(source_);
+  const SourceReader reader(source_, unpacked_folder());
   const auto load = [&](std::int64_t i) {
     const SourceFile& file = source_.files[static_cast<std::size_t>(share[static_cast<std::size_t>(i)].file)];
     return load_source_file(reader, source_, file, settings_.storage);
@@ -182,6 +218,10 @@ std::uint64_t SplitPacker::source_bytes() const {
 }
 
 void SplitPacker::finish() {
+  std::error_code failure;
+  fs::remove_all(unpacked_folder(), failure);
+  if (failure)
+    log_warning(str(unpacked_folder(), ": cannot be removed, and is of no use any more: ", failure.message()));
   if (finished()) return;
   std::vector<std::string> parts;
   for (const auto& [number, group] : journal_.groups)

@@ -43,6 +43,10 @@ class SplitPacker {
   /// Removes unfinished parts that cannot be kept. First process only, after that.
   void remove_stale_parts() const;
 
+  /// Writes what is compressed in containers to files in OUT/train.unpacked/, from which all processes read, and which `finish` removes;
+  /// does nothing if all groups are done. First process only, after that.
+  void unpack_sources() const;
+
   /// Collective: decode and store every file of the groups that are not done yet. Then the first process's journal has all groups.
   void write_groups(Team& team);
 
@@ -62,6 +66,7 @@ class SplitPacker {
   std::string part_path(std::int64_t group, int part) const;
   std::string final_path(int shard) const;
   std::string journal_path() const;
+  std::string unpacked_folder() const { return settings_.out + "/" + split_ + ".unpacked"; }
   std::map<std::int64_t, PackedGroup> usable_groups(const Journal& found) const;
   bool complete() const { return journal_.groups.size() == groups_.size(); }
   void remove_finished() const;

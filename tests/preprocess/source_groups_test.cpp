@@ -44,7 +44,7 @@ TEST_CASE("groups hold the files that are expected to fill a shard, and at least
 }
 
 TEST_CASE("a listing goes to other processes and back, whatever its names are", "[preprocess]") {
-  SourceList folder{"/data/with space", {"7", "two\nlines", ""}, {}, {{"a.tar", "in\nside", false}, {"b", "", true}}};
+  SourceList folder{"/data/with space", {"7", "two\nlines", ""}, {}, {{"a.tar", "in\nside"}, {"b", "", 77}}};
   folder.files = {{"7/ 1.png", 0, 17, 1'700'000'000'123'456'789},
                   {"two\nlines/\n.jpg", 1, -1, 0},
                   {"Vögel.bmp", 2, 0, -1, 1, 1 << 20, " member"}};
@@ -66,7 +66,7 @@ TEST_CASE("a listing goes to other processes and back, whatever its names are", 
   REQUIRE(back.containers.size() == 2);
   CHECK(back.containers[0].inside == folder.containers[0].inside);
   CHECK(back.containers[1].path == "b");
-  CHECK(back.containers[1].compressed);
+  CHECK(back.containers[1].unpacked_bytes == 77);
 }
 
 TEST_CASE("a group whose images are larger than their files takes several shards, each within its size",
