@@ -77,18 +77,34 @@ std::uint64_t parse_size(const std::string& text, const std::string& option) {
 }
 
 std::optional<Command> parse_command_line(int argc, const char* const* argv) {
-  CLI::App app("Packs folders of images into HDF5 shards for mosaic_resnet, and looks into them.", "preprocess");
+  CLI::App app("Packs images in folders or archives into HDF5 shards for mosaic_resnet, and looks into them.",
+               "preprocess");
   app.require_subcommand(1);
   app.set_version_flag("--version", str("preprocess ", version()), "print the version");
 
   PackOptions pack;
   std::string shard_size = "1GiB";
   CLI::App* pack_command =
-      app.add_subcommand("pack", "SOURCE/train and SOURCE/val, with a folder per class, to shards in OUT");
-  pack_command->add_option("SOURCE", pack.source, "folder that holds train/ and val/")->required();
+      app.add_subcommand("pack", "the images of SOURCE/train and SOURCE/val, in folders or archives, to shards in OUT");
+  pack_command
+      ->add_option("SOURCE", pack.source,
+                   "folder that holds train and val: folders of class folders, tars, WebDataset or MDS")
+      ->required();
   pack_command->add_option("OUT", pack.out, "folder for the shards; made if it is not there")->required();
   pack_command->add_option("--split", pack.splits, "pack SOURCE/NAME instead of train and val; several are possible")
       ->type_name("NAME");
+  pack_command
+      ->add_option("--labels", pack.labels.labels,
+                   "classes of images in no folders: a line each with its class, or NAME CLASS")
+      ->type_name("FILE");
+  pack_command
+      ->add_option("--class-ids", pack.labels.class_ids,
+                   "classes that --labels has as numbers, that of 1 in the first line")
+      ->type_name("FILE");
+  pack_command
+      ->add_option("--classes", pack.classes,
+                   "names of the labels 0, 1, ... of WebDataset or MDS, one a line; default: the numbers")
+      ->type_name("FILE");
   pack_command->add_option("--skip-bad", pack.skip_bad, "leave out up to N files that cannot be decoded")
       ->type_name("N");
   pack_command

@@ -11,7 +11,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "packed/kernel_choice.h"
-#include "preprocess/image_folder.h"
 #include "preprocess/pack_lock.h"
 #include "preprocess/split_packer.h"
 #include "preprocess/split_summary.h"
@@ -20,18 +19,6 @@ namespace mosaic {
 namespace {
 
 namespace fs = std::filesystem;
-
-SourceList list_split(const PackOptions& options, const std::string& split) {
-  const std::string path = options.source + "/" + split;
-  std::error_code failure;
-  if (!fs::is_directory(options.source, failure)) throw Error(str(options.source, ": no such folder"));
-  if (!fs::is_directory(path, failure))
-    throw Error(str(path, ": no such folder: ", options.source,
-                    options.splits.empty()
-                        ? " must hold train/ and val/; to pack one folder NAME of it alone: --split NAME"
-                        : " must hold it, since --split names it"));
-  return list_image_folder(path, split);
-}
 
 /// "a, b, c and 7 more"
 std::string some_of(const std::vector<std::string>& names) {
@@ -43,22 +30,29 @@ std::string some_of(const std::vector<std::string>& names) {
 
 /// A label must mean the same in both: it is the place of the class in the list of its split.
 void check_same_classes(const SourceList& train, const SourceList& val) {
-  const auto only_in = [](const auto& a, const auto& b) {
+  if (train.class_names == val.class_names) return;
+  const auto only_in = [](auto a, auto b) {
+    std::sort(a.begin(), a.end());
+    std::sort(b.begin(), b.end());
     std::vector<std::string> rest;
     std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(rest));
     return rest;
   };
   const auto only_train = only_in(train.class_names, val.class_names);
   const auto only_val = only_in(val.class_names, train.class_names);
-  if (only_train.empty() && only_val.empty()) return;
+  if (only_train.empty() && only_val.empty())
+    throw Error(str(val.path, ": expected the classes in the order in which they are numbered in ", train.path,
+                    ": name them in that order with --classes FILE"));
   throw Error(str(val.path, ": expected the same classes as in ", train.path,
                   only_train.empty() ? "" : str(": missing ", some_of(only_train)),
                   only_val.empty() ? "" : str(": only here ", some_of(only_val))));
 }
 
-std::vector<SourceList> list_splits(const PackOptions& options, const std::vector<std::string>& splits) {
+std::vector<SourceList> list_splits(const PackOptions& options, const std::vector<std::string>& splits, int threads) {
+  const char* why =
+      options.splits.empty() ? "; to pack one split NAME alone: --split NAME" : ", since --split names it";
   std::vector<SourceList> sources;
-  for (const auto& split : splits) sources.push_back(list_split(options, split));
+  for (const auto& split : splits) sources.push_back(list_split(options, split, why, threads));
   const auto at = [&](const char* name) {
     return static_cast<std::size_t>(std::find(splits.begin(), splits.end(), name) - splits.begin());
   };
@@ -101,14 +95,17 @@ std::vector<SplitPacker> open_splits(const PackOptions& options, Team& team, std
   }
   std::vector<SplitPacker> packers;
   team.from_first([&] {
-    auto sources = list_splits(options, splits);
+    auto sources = list_splits(options, splits, settings[0].threads);
     make_folder(options.out);
     lock.emplace(options.out);
     for (std::size_t i = 0; i < splits.size(); ++i) {
       packers.emplace_back(splits[i], std::move(sources[i]), settings[i], Journal{});
       packers.back().look_for_earlier_work(options.overwrite);
     }
-    for (const auto& packer : packers) packer.remove_stale_parts();
+    for (auto& packer : packers) {
+      packer.remove_stale_parts();
+      packer.unpack_sources();
+    }
     return "";
   });
   for (std::size_t i = 0; i < splits.size(); ++i) {

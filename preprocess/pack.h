@@ -5,16 +5,13 @@
 #include <vector>
 
 #include "comm/team.h"
+#include "preprocess/split_source.h"
 #include "preprocess/storage.h"
 
 namespace mosaic {
 
-/// The split whose images are never scaled down.
-inline constexpr char kValidation[] = "val";
-
 /// preprocess pack SOURCE OUT
-struct PackOptions {
-  std::string source;
+struct PackOptions : SourceOptions {
   std::string out;
   std::vector<std::string> splits = {};  // empty: train and val, which both must be there
   std::int64_t skip_bad = 0;             // most files that may be left out
@@ -25,7 +22,7 @@ struct PackOptions {
   bool json = false;  // instead of the table
 };
 
-/// Folders of images to shards, the work shared by the processes of `team`. All bad files are listed on standard error, of all splits,
+/// Images in folders or archives to shards, the work shared by the processes of `team`. All bad files are listed on standard error, of all splits,
 /// before it fails or goes on; nothing gets its final name if there are more than `skip_bad`. The first process prints a table of what
 /// was packed.
 /// @return the exit code

@@ -1,11 +1,13 @@
 """`preprocess pack` under mpirun: several processes make what one makes, and end together."""
 
 import hashlib
+import io
 import os
 import pathlib
 import signal
 import socket
 import subprocess
+import tarfile
 import tempfile
 import time
 import unittest
@@ -84,6 +86,28 @@ class PackRanksTest(unittest.TestCase):
                 self.assert_same_as_alone()
                 summary = self.alone.out.splitlines()[:-1]  # but for the time that it took
                 self.assertEqual(result.out.splitlines()[:-1], summary, "the summary, once")
+
+    def test_several_processes_read_the_same_archive_and_make_the_bytes_of_the_folders(self):
+        archives = self.folder / "archives"
+        archives.mkdir()
+        with tarfile.open(archives / "ILSVRC2012_img_train.tar", "w") as train:
+            for folder in sorted((self.images / "train").iterdir()):
+                one_class = io.BytesIO()
+                with tarfile.open(fileobj=one_class, mode="w", format=tarfile.PAX_FORMAT) as tar:
+                    for image in folder.iterdir():
+                        tar.add(image, image.name)
+                info = tarfile.TarInfo(folder.name + ".tar")
+                info.size = one_class.tell()
+                one_class.seek(0)
+                train.addfile(info, one_class)
+        with tarfile.open(archives / "val.tar", "w", format=tarfile.GNU_FORMAT) as val:
+            val.add(self.images / "val", "val")
+        for ranks in (0, 2):
+            with self.subTest(ranks=ranks):
+                self.out = self.folder / str(ranks)
+                result = self.pack(*TINY_SHARDS, source=archives, ranks=ranks)
+                self.assertEqual(result.code, job.DONE, result)
+                self.assert_same_as_alone()
 
     def test_the_same_again_on_any_number_of_processes_does_nothing(self):
         self.pack(*TINY_SHARDS, ranks=2)

@@ -1,0 +1,121 @@
+#include "preprocess/split_source.h"
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "preprocess/class_archives.h"
+#include "preprocess/image_folder.h"
+#include "preprocess/mds_folder.h"
+#include "preprocess/web_dataset.h"
+
+namespace mosaic {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Names of the files in a folder that end in .tar, sorted.
+std::vector<std::string> tars_in(const std::string& folder) {
+  std::vector<std::string> names;
+  std::error_code failure, no_answer;
+  for (auto entry = fs::directory_iterator(folder, failure); !failure && entry != fs::directory_iterator();
+       entry.increment(failure))
+    if (entry->path().extension() == ".tar" && !entry->is_directory(no_answer))
+      names.push_back(entry->path().filename().string());
+  if (failure) throw Error(str(folder, ": cannot list the folder: ", failure.message()));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// "imagenet-train-000017.tar" is of the split train: its name, before the number, and something else or nothing before that.
+bool is_numbered_tar_of(const std::string& name, const std::string& split) {
+  std::string stem = name.substr(0, name.size() - 4);
+  const std::size_t digits = stem.find_last_not_of("0123456789") + 1;
+  if (digits == stem.size() || digits == 0) return false;
+  stem.resize(digits);
+  while (!stem.empty() && !std::isalnum(static_cast<unsigned char>(stem.back()))) stem.pop_back();
+  if (!stem.ends_with(split)) return false;
+  const std::size_t before = stem.size() - split.size();
+  return before == 0 || !std::isalnum(static_cast<unsigned char>(stem[before - 1]));
+}
+
+bool has_folders(const std::string& folder) {
+  std::error_code failure, no_answer;
+  const fs::directory_iterator entries(folder, failure);
+  return std::any_of(begin(entries), end(entries), [&](const auto& entry) { return entry.is_directory(no_answer); });
+}
+
+/// One thing in SOURCE that may be the split.
+struct Candidate {
+  std::string path;
+  std::vector<std::string> tars = {};  // of a data set in WebDataset's form
+};
+
+/// Archives that lie beside a folder, as after unpacking them, are left alone.
+std::vector<Candidate> candidates(const std::string& source, const std::string& split) {
+  std::error_code failure;
+  if (fs::is_directory(source + "/" + split, failure)) return {{source + "/" + split}};
+  std::vector<Candidate> found;
+  std::vector<std::string> numbered;
+  for (const auto& name : tars_in(source)) {
+    if (name == split + ".tar" || name == "ILSVRC2012_img_" + split + ".tar")
+      found.push_back({source + "/" + name});
+    else if (is_numbered_tar_of(name, split) || (split == kValidation && is_numbered_tar_of(name, "validation")))
+      numbered.push_back(source + "/" + name);
+  }
+  if (!numbered.empty()) found.push_back({numbered.front(), numbered});
+  return found;
+}
+
+bool is_there(const std::string& path) {
+  std::error_code failure;
+  return fs::exists(path, failure);
+}
+
+/// For val also those that are called as they are downloaded, beside it.
+LabelFiles labels_of(const SourceOptions& options, const std::string& split) {
+  LabelFiles labels = options.labels;
+  if (split != kValidation) return labels;
+  for (const char* name :
+       {"LOC_val_solution.csv", "ILSVRC2012_validation_ground_truth.txt", "ILSVRC2012_devkit_t12.tar.gz"})
+    if (labels.labels.empty() && is_there(options.source + "/" + name)) labels.labels = options.source + "/" + name;
+  return labels;
+}
+
+SourceList list_folder(const std::string& path, const SourceOptions& options, const std::string& split, int threads) {
+  if (is_there(path + "/index.json")) return list_mds_folder(path, options.classes, threads);
+  const auto names = tars_in(path);
+  const bool folders = has_folders(path);
+  if (names.empty() || folders) {
+    SourceList list = list_image_folder(path, split);
+    const LabelFiles labels = labels_of(options, split);
+    return folders || labels.labels.empty() ? list : with_classes(std::move(list), labels);
+  }
+  std::vector<std::string> tars;
+  for (const auto& name : names) tars.push_back(path + "/" + name);
+  return is_web_dataset(tars.front()) ? list_web_dataset(path, tars, options.classes, threads)
+                                      : list_class_tars(path, names, threads);
+}
+
+}  // namespace
+
+SourceList list_split(const SourceOptions& options, const std::string& split, const std::string& why, int threads) {
+  std::error_code failure;
+  if (!fs::is_directory(options.source, failure)) throw Error(str(options.source, ": no such folder"));
+  const auto found = candidates(options.source, split);
+  if (found.empty())
+    throw Error(str(options.source, ": no split ", split, ": expected ", split, "/, ", split, ".tar, ILSVRC2012_img_",
+                    split, ".tar or ", split, "-000000.tar and on", why));
+  if (found.size() > 1)
+    throw Error(str(options.source, ": both ", found[0].path, " and ", found[1].path, " may be the split ", split,
+                    ": expected one of them: move the other away"));
+  if (!found[0].tars.empty())
+    return list_web_dataset(str(options.source, "/", split, "-*.tar"), found[0].tars, options.classes, threads);
+  if (found[0].path.ends_with(".tar")) return list_split_tar(found[0].path, split, labels_of(options, split), threads);
+  return list_folder(found[0].path, options, split, threads);
+}
+
+}  // namespace mosaic
