@@ -151,8 +151,10 @@ SourceList list_split_tar(const std::string& path, const std::string& split, con
   if (all_begin_with(split + "/"))
     for (auto& image : images) image.file.name.erase(0, split.size() + 1);
   const auto in_folder = [](const Named& image) { return image.file.name.find('/') != std::string::npos; };
+  SourceList list{.path = path, .containers = {{path, ""}}};
   if (std::none_of(images.begin(), images.end(), in_folder)) {
     add_classes(images, path, labels);
+    list.classes_from = labels.labels;
   } else {
     const auto flat = std::find_if_not(images.begin(), images.end(), in_folder);
     if (flat != images.end())
@@ -160,7 +162,7 @@ SourceList list_split_tar(const std::string& path, const std::string& split, con
           str(path, ": ", flat->file.member, ": in no class folder, as others are: expected CLASS/", flat->file.name));
     for (auto& image : images) image.class_name = image.file.name.substr(0, image.file.name.find('/'));
   }
-  return finish({path, {}, {}, {{path, ""}}}, std::move(images));
+  return finish(std::move(list), std::move(images));
 }
 
 SourceList with_classes(SourceList flat, const LabelFiles& labels) {
@@ -170,7 +172,7 @@ SourceList with_classes(SourceList flat, const LabelFiles& labels) {
     images.push_back({"", std::move(file)});
   }
   add_classes(images, flat.path, labels);
-  return finish({flat.path, {}, {}}, std::move(images));
+  return finish({.path = flat.path, .classes_from = labels.labels}, std::move(images));
 }
 
 SourceList list_class_tars(const std::string& folder, const std::vector<std::string>& tars, int threads) {

@@ -49,8 +49,7 @@ struct Sample {
 
 constexpr std::int64_t kMostShardBytes = std::int64_t{4} << 30;  // their offsets have 32 bits
 
-/// Reads index.json; `where` grows with the way to what is being read:
-/// "index.json: shard 3: raw_data".
+/// A value of index.json that is there and of this type. @param where  the way to `object`: "index.json: shard 3: raw_data"
 template <class T>
 T get(const Json& object, const char* key, const std::string& where, const char* expected) {
   const auto found = object.is_object() ? object.find(key) : object.end();

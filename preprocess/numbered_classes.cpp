@@ -20,6 +20,7 @@ std::optional<std::int32_t> parse_label(const std::string& text) {
 
 void name_classes(SourceList& list, const std::string& classes_file) {
   if (!classes_file.empty()) list.class_names = read_class_names(classes_file);
+  list.classes_from = classes_file;
   std::vector<bool> used;
   for (const auto& file : list.files) {
     const std::int32_t most =

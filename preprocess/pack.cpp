@@ -48,6 +48,13 @@ void check_same_classes(const SourceList& train, const SourceList& val) {
                   only_val.empty() ? "" : str(": only here ", some_of(only_val))));
 }
 
+/// An option that changes nothing is a mistake.
+void check_used(const char* option, const std::string& file, const std::vector<SourceList>& sources, const char* use) {
+  if (file.empty()) return;
+  if (std::none_of(sources.begin(), sources.end(), [&](const auto& source) { return source.classes_from == file; }))
+    throw Error(str(option, " ", file, ": no split needs it: expected ", use, ": leave it out"));
+}
+
 std::vector<SourceList> list_splits(const PackOptions& options, const std::vector<std::string>& splits, int threads) {
   const char* why =
       options.splits.empty() ? "; to pack one split NAME alone: --split NAME" : ", since --split names it";
@@ -58,6 +65,8 @@ std::vector<SourceList> list_splits(const PackOptions& options, const std::vecto
   };
   if (at("train") < splits.size() && at("val") < splits.size())
     check_same_classes(sources[at("train")], sources[at("val")]);
+  check_used("--labels", options.labels.labels, sources, "images in no class folders");
+  check_used("--classes", options.classes, sources, "WebDataset or MosaicML Streaming, whose classes are numbers");
   return sources;
 }
 

@@ -32,6 +32,8 @@ struct SourceList {
   std::vector<std::string> class_names;
   std::vector<SourceFile> files;
   std::vector<Container> containers = {};
+  std::string classes_from =
+      {};  // the file that was given to say of which class images are, or how classes are called; not sent on
 
   /// For messages: "train/n01440764/n01440764_10026.JPEG", "train.tar: n01440764.tar: n01440764_10026.JPEG".
   std::string where(const SourceFile& file) const;

@@ -180,6 +180,13 @@ TEST_CASE("class tars in a folder give the bytes that class folders give", "[pre
       Contains("tars/train: 2 files are left out, not called as images are: a.tar: readme.txt, b.tar: readme.txt"));
 }
 
+TEST_CASE("options that change nothing are refused", "[preprocess]") {
+  const Source source;
+  for (const char* option : {"--labels", "--classes"})
+    CHECK_THAT(source.pack("in", "out", {option, "table.txt"}).err,
+               Contains(option + std::string(" table.txt: no split needs it: expected ")));
+}
+
 TEST_CASE("archives of classes that lie beside the unpacked classes are left alone, as before", "[preprocess]") {
   const Source source;
   fs::copy(source.root / "in", source.root / "tars", fs::copy_options::recursive);
@@ -284,12 +291,10 @@ TEST_CASE("killed while it packs from archives and run again, packing goes on an
   const Files files = files_of_folder(root / "in/x");
   write_file(root / "tars/x.tar", tar_of_class_tars(files));
   write_mds_folder(root / "mds/x", mds_samples(files), 7, true);
-  write_file(root / "classes.txt", "c\n");
   for (const char* kind : {"tars", "mds"}) {
     CAPTURE(kind);
     const auto command = [&](const std::string& out) -> std::vector<std::string> {
-      return {"pack",      root / kind, root / (kind + out), "--split",           "x", "--shard-size", "1",
-              "--threads", "1",         "--classes",         root / "classes.txt"};
+      return {"pack", root / kind, root / (kind + out), "--split", "x", "--shard-size", "1", "--threads", "1"};
     };
     REQUIRE(run_preprocess(command("-undisturbed")).exit_code == 0);
     int exit_code = 0;  // on a busy machine it may end before it is killed
