@@ -80,7 +80,7 @@ LabelFiles labels_of(const SourceOptions& options, const std::string& split) {
   LabelFiles labels = options.labels;
   if (split != kValidation) return labels;
   for (const char* name :
-       {"LOC_val_solution.csv", "ILSVRC2012_validation_ground_truth.txt", "ILSVRC2012_devkit_t12.tar.gz"})
+       {"LOC_val_solution.csv", "ILSVRC2012_devkit_t12.tar.gz", "ILSVRC2012_validation_ground_truth.txt"})
     if (labels.labels.empty() && is_there(options.source + "/" + name)) labels.labels = options.source + "/" + name;
   return labels;
 }
