@@ -59,7 +59,7 @@ void check_folder(const std::string& name) {
   const auto folder = test::shared_path(name);
   if (!folder) return;
   const char* boxes_wanted = std::getenv("MOSAIC_BOXES");
-  const int boxes = boxes_wanted ? std::atoi(boxes_wanted) : 3;
+  const int boxes = boxes_wanted ? std::atoi(boxes_wanted) : 2;
   const char* seed_wanted = std::getenv("MOSAIC_SEED");
   const std::uint64_t seed = seed_wanted ? std::strtoull(seed_wanted, nullptr, 10) : 31;
   KeyedRandom random{seed};

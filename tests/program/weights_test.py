@@ -73,11 +73,14 @@ class WeightsTest(ProgramTest):
             with self.subTest(net=name):
                 net = fill(getattr(torchvision.models, name)(num_classes=7), 3)
                 torch.save(net.state_dict(), self.folder / "new.pth")
-                torch.save(net.state_dict(), self.folder / "old.pth", _use_new_zipfile_serialization=False)
-                save_file(net.state_dict(), self.folder / "w.safetensors")
-                for file in ("new.pth", "old.pth", "w.safetensors"):
+                files = ["new.pth"]
+                if name == NETS[0]:  # the kinds of files know nothing of nets
+                    torch.save(net.state_dict(), self.folder / "old.pth", _use_new_zipfile_serialization=False)
+                    save_file(net.state_dict(), self.folder / "w.safetensors")
+                    files += ["old.pth", "w.safetensors"]
+                for file in files:
                     self.assert_same(self.our_logits(name, 7, self.folder / file), net)
-                self.assert_same(self.our_logits(name, 7, self.folder / "w.safetensors", blur=True), with_blur_pool(net))
+                self.assert_same(self.our_logits(name, 7, self.folder / "new.pth", blur=True), with_blur_pool(net))
 
     def test_weights_of_timm_give_its_logits(self):
         try:
