@@ -288,8 +288,8 @@ HostBatch Loader::next() {
     s.spare.push_back(std::move(job->slab));
     lock.unlock();
     start(BatchPlan{});
-    std::rethrow_exception(
-        std::move(job->failure));  // a worker that still holds the job shall not end what is caught here
+    // Out of the job: a worker may let go of that last, and would end what the caller is reading.
+    std::rethrow_exception(std::move(job->failure));
   }
   HostBatch batch = s.hand_out(std::move(job->slab));
   lock.unlock();
