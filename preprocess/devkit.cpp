@@ -1,6 +1,5 @@
 #include "preprocess/devkit.h"
 
-#include <archive.h>
 #include <archive_entry.h>
 #include <zlib.h>
 
@@ -13,6 +12,8 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/text.h"
+#include "preprocess/archive_reader.h"
 
 namespace mosaic {
 namespace {
@@ -202,17 +203,13 @@ std::vector<std::string> wnids_of_meta_mat(std::span<const std::byte> file) {
 }
 
 Devkit read_devkit(const std::string& path) {
-  struct Free {
-    void operator()(archive* a) const { archive_read_free(a); }
-  };
-  const std::unique_ptr<archive, Free> reader(archive_read_new());
+  const ArchiveReader reader = new_archive_reader();
   archive* a = reader.get();
   archive_read_support_format_tar(a);
   archive_read_support_filter_gzip(a);
   const auto check = [&](int result) {
     if (result == ARCHIVE_OK || result == ARCHIVE_WARN) return;
-    const char* reason = archive_error_string(a);
-    throw Error(str(path, ": cannot be read: ", reason ? reason : "damaged"));
+    throw Error(str(path, ": cannot be read: ", reason_of(a, "damaged")));
   };
   check(archive_read_open_filename(a, path.c_str(), 1 << 16));
   std::optional<std::string> truth, meta;
@@ -237,12 +234,8 @@ Devkit read_devkit(const std::string& path) {
   if (!truth || !meta)
     throw Error(str(path, ": no ", truth ? "data/meta.mat" : "data/ILSVRC2012_validation_ground_truth.txt",
                     " in it: expected ILSVRC2012_devkit_t12.tar.gz"));
-  Devkit devkit;
-  std::string line;
-  for (const char c : *truth + "\n") {
-    if (c == '\n' && !line.empty()) devkit.ground_truth.push_back(std::exchange(line, ""));
-    if (c != '\n' && c != '\r') line += c;
-  }
+  Devkit devkit{.ground_truth = lines_of(*truth)};
+  std::erase(devkit.ground_truth, "");
   try {
     devkit.class_ids = wnids_of_meta_mat(std::as_bytes(std::span(*meta)));
   } catch (const Error& e) {

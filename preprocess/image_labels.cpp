@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "preprocess/devkit.h"
 #include "preprocess/source_list.h"
 
@@ -29,6 +30,11 @@ std::vector<std::string> words_of(const std::string& line) {
   }
   if (words.back().empty()) words.pop_back();
   return words;
+}
+
+std::vector<std::string> lines_of_file(const std::string& path) {
+  const auto bytes = read_file(path);
+  return lines_of({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 std::string without_ending(const std::string& name) { return name.substr(0, name.rfind('.')); }
@@ -64,7 +70,7 @@ Labels read_labels(const LabelFiles& files) {
     labels.ids = std::move(devkit.class_ids);
     labels.ids_path = files.labels;
   } else {
-    labels.lines = lines_of(files.labels);
+    labels.lines = lines_of_file(files.labels);
   }
   if (!files.class_ids.empty()) {
     labels.ids = read_class_names(files.class_ids);
@@ -121,22 +127,8 @@ std::vector<std::string> classes_of_images(const std::vector<std::string>& image
   return classes;
 }
 
-std::vector<std::string> lines_of(const std::string& path) {
-  const auto bytes = read_file(path);
-  std::vector<std::string> lines(1);
-  for (const std::byte b : bytes) {
-    const char c = static_cast<char>(b);
-    if (c == '\n')
-      lines.emplace_back();
-    else if (c != '\r')
-      lines.back() += c;
-  }
-  while (!lines.empty() && lines.back().empty()) lines.pop_back();
-  return lines;
-}
-
 std::vector<std::string> read_class_names(const std::string& path) {
-  std::vector<std::string> names = lines_of(path);
+  std::vector<std::string> names = lines_of_file(path);
   if (names.empty()) throw Error(str(path, ": an empty file, expected the names of classes, one a line"));
   const auto first_word = [](const std::string& line) { return line.substr(0, line.find_first_of(" \t,")); };
   if (std::all_of(names.begin(), names.end(), [&](const auto& line) { return is_wnid(first_word(line)); }))

@@ -19,9 +19,6 @@ struct LabelFiles {
 /// @throws Error naming file and line
 std::vector<std::string> classes_of_images(const std::vector<std::string>& images, const LabelFiles& files);
 
-/// The lines of a text file, without carriage returns, and without empty ones at its end.
-std::vector<std::string> lines_of(const std::string& path);
-
 /// Names of classes, one a line, in the order of their numbers. Where each line begins with a WNID, that is the name, as in
 /// LOC_synset_mapping.txt.
 /// @throws Error if there are none, or one is empty or stands there twice

@@ -1,6 +1,5 @@
 #include "preprocess/mds_folder.h"
 
-#include <archive.h>
 #include <archive_entry.h>
 
 #include <algorithm>
@@ -9,7 +8,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
@@ -18,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "preprocess/archive_reader.h"
 #include "preprocess/in_order.h"
 #include "preprocess/numbered_classes.h"
 #include "preprocess/source_reader.h"
@@ -82,9 +81,7 @@ std::vector<Column> read_columns(const Json& shard, const std::string& where) {
              sizes = get<Json>(shard, "column_sizes", where, "a list");
   if (!names.is_array() || !encodings.is_array() || !sizes.is_array() || names.size() != encodings.size() ||
       names.size() != sizes.size())
-    throw Error(str(where,
-                    ": column_names, column_encodings, column_sizes: "
-                    "expected three lists of the same length"));
+    throw Error(str(where, ": column_names, column_encodings, column_sizes: expected three lists of the same length"));
   std::vector<Column> columns;
   for (std::size_t c = 0; c < names.size(); ++c) {
     if (!names[c].is_string() || !encodings[c].is_string() ||
@@ -131,8 +128,7 @@ void check_columns(const std::vector<Column>& columns, const std::string& where)
   const bool is_image = x && !x->bytes && (x->encoding == "jpeg" || x->encoding == "png" || x->encoding == "bytes");
   if (!is_image || !y || !is_number(y) || (i && !is_number(i)))
     throw Error(str(where, ": got the columns ", all.empty() ? "none" : all,
-                    ", expected x (jpeg, png or bytes), y (a whole number, as "
-                    "int) and perhaps i (the same)"));
+                    ", expected x (jpeg, png or bytes), y (a whole number, as int) and perhaps i (the same)"));
 }
 
 Shard read_shard(const Json& json, const std::string& folder, const std::string& where) {
@@ -154,8 +150,7 @@ Shard read_shard(const Json& json, const std::string& folder, const std::string&
   const auto compression = get<std::string>(json, "compression", where, "zstd");
   if (compression != "zstd" && !compression.starts_with("zstd:"))
     throw Error(str(where, ": compression: got '", compression,
-                    "', expected zstd or none: decompress the shards, beside "
-                    "their index.json"));
+                    "', expected zstd or none: decompress the shards, beside their index.json"));
   shard.path = path_in(folder, get<std::string>(json["zip_data"], "basename", where + ": zip_data", "a name"),
                        where + ": zip_data");
   shard.compressed = true;
@@ -312,9 +307,8 @@ SourceList list_mds_folder(const std::string& folder, const std::string& classes
   in_order<std::vector<Sample>>(0, static_cast<std::int64_t>(shards.size()), threads, read, take);
   if (list.files.empty()) throw Error(str(folder, ": its shards hold no sample"));
   if (with_i != 0 && with_i != list.files.size())
-    throw Error(str(folder,
-                    "/index.json: some shards have a column i and "
-                    "others do not: expected the same columns in all"));
+    throw Error(
+        str(folder, "/index.json: some shards have a column i and others do not: expected the same columns in all"));
   name_classes(list, classes_file);
 
   std::vector<std::size_t> order(list.files.size());
@@ -336,16 +330,12 @@ SourceList list_mds_folder(const std::string& folder, const std::string& classes
 }
 
 std::vector<std::byte> read_zstd(const std::string& path, std::size_t bytes) {
-  struct Free {
-    void operator()(archive* a) const { archive_read_free(a); }
-  };
-  const std::unique_ptr<archive, Free> reader(archive_read_new());
+  const ArchiveReader reader = new_archive_reader();
   archive* a = reader.get();
   archive_read_support_format_raw(a);
   archive_read_support_filter_zstd(a);
   const auto fail = [&] {
-    const char* reason = archive_error_string(a);
-    throw Error(str(path, ": cannot be decompressed: ", reason ? reason : "damaged", ": copy it again"));
+    throw Error(str(path, ": cannot be decompressed: ", reason_of(a, "damaged"), ": copy it again"));
   };
   archive_entry* entry = nullptr;
   if (archive_read_open_filename(a, path.c_str(), 1 << 16) != ARCHIVE_OK ||

@@ -35,10 +35,9 @@ void name_classes(SourceList& list, const std::string& classes_file) {
   if (!classes_file.empty()) return;
   for (std::size_t label = 0; label < used.size(); ++label) {
     if (!used[label])
-      throw Error(str(list.path, ": no image has label ", label, ", and the highest is ", used.size() - 1,
-                      ": expected numbers from 0 on without gaps: get what is "
-                      "missing, or name all classes with --classes "
-                      "FILE"));
+      throw Error(str(
+          list.path, ": no image has label ", label, ", and the highest is ", used.size() - 1,
+          ": expected numbers from 0 on without gaps: get what is missing, or name all classes with --classes FILE"));
     list.class_names.push_back(str(label));
   }
 }

@@ -1,14 +1,13 @@
 #include "preprocess/tar_listing.h"
 
-#include <archive.h>
 #include <archive_entry.h>
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <span>
 
 #include "base/error.h"
+#include "preprocess/archive_reader.h"
 #include "preprocess/source_list.h"
 #include "preprocess/source_reader.h"
 
@@ -18,10 +17,6 @@ namespace {
 constexpr std::int64_t kBlock = 512;  // of a tar: headers take one, files are filled up to whole ones
 
 constexpr char kNoTar[] = "no tar, or a compressed one (unpack it to a .tar before), or a damaged one: ";
-
-struct Free {
-  void operator()(archive* a) const { archive_read_free(a); }
-};
 
 /// What libarchive reads from: a part of a file. Blocks are small, since images are large and only what stands between is wanted.
 struct Part {
@@ -87,13 +82,12 @@ bool is_zero(const FileDescriptor& file, std::int64_t offset, const std::string&
 std::vector<TarMember> list_tar(const FileDescriptor& file, std::int64_t begin, std::int64_t end,
                                 const std::string& where) {
   Part part{file, begin, end, where, {}, {}};
-  const std::unique_ptr<archive, Free> reader(archive_read_new());
+  const ArchiveReader reader = new_archive_reader();
   archive* a = reader.get();
   archive_read_support_format_tar(a);  // and no filter: what is compressed has no offsets
   archive_read_set_format_option(a, "tar", "read_concatenated_archives", "1");
   const auto fail = [&](const std::string& before) {
-    const char* reason = archive_error_string(a);
-    throw Error(part.failure.empty() ? str(where, ": ", before, reason ? reason : "no reason given") : part.failure);
+    throw Error(part.failure.empty() ? str(where, ": ", before, reason_of(a, "no reason given")) : part.failure);
   };
   if (archive_read_open2(a, &part, nullptr, read_part, skip_part, nullptr) != ARCHIVE_OK) fail(kNoTar);
 

@@ -126,9 +126,7 @@ SourceList list_web_dataset(const std::string& path, const std::vector<std::stri
   };
   in_order<std::vector<SourceFile>>(0, static_cast<std::int64_t>(tars.size()), threads, read, take);
   if (list.files.empty())
-    throw Error(str(path,
-                    ": no sample in these archives: expected KEY.jpg and "
-                    "KEY.cls one after the other"));
+    throw Error(str(path, ": no sample in these archives: expected KEY.jpg and KEY.cls one after the other"));
   name_classes(list, classes_file);
   for (auto& file : list.files) {
     const std::string prefix = list.class_names[static_cast<std::size_t>(file.label)] + "/";

@@ -64,19 +64,19 @@ std::string ProgressBar::line(const std::string& label, std::int64_t done, std::
          (note.empty() ? "" : "  " + note);
 }
 
-void ProgressBar::update(std::int64_t done, const std::string& note) {
+void ProgressBar::update(std::int64_t done, const std::function<std::string()>& note) {
   if (!enabled_) return;
   const auto now = std::chrono::steady_clock::now();
   const double elapsed = std::chrono::duration<double>(now - start_).count();
   if (terminal_) {
     if (done < total_ && now - last_draw_ < kRedrawEvery) return;
     last_draw_ = now;
-    const std::string text = line(label_, done, total_, first_, elapsed, note).substr(0, terminal_width() - 1);
+    const std::string text = line(label_, done, total_, first_, elapsed, note()).substr(0, terminal_width() - 1);
     std::fprintf(stderr, "%s%s", kClearLine, text.c_str());
     std::fflush(stderr);
   } else if (const int decile = static_cast<int>(10 * done / total_); decile > decile_ || done == total_) {
     decile_ = decile;
-    log_info(line(label_, done, total_, first_, elapsed, note));
+    log_info(line(label_, done, total_, first_, elapsed, note()));
   }
 }
 

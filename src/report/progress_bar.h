@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace mosaic {
@@ -20,8 +21,8 @@ class ProgressBar {
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  /// @param note  shown behind the rate: "loss/train/total=2.3026"
-  void update(std::int64_t done, const std::string& note);
+  /// @param note  makes what is shown behind the rate, "loss/train/total=2.3026"; called only where the line is drawn
+  void update(std::int64_t done, const std::function<std::string()>& note);
 
   /// The line as it would be drawn after `elapsed` seconds.
   static std::string line(const std::string& label, std::int64_t done, std::int64_t total, std::int64_t first,

@@ -117,7 +117,8 @@ class Trainer {
     const StepSeconds seconds = step_seconds(run_.laps.take(), run_.exchange.busy_seconds() - exchange_before);
     result_.step_seconds = result_.step_seconds + seconds;
     reports_.step(before, step, seconds, watch.seconds());
-    bar.update(run_.now.batch_in_epoch, str("loss/train/total=", decimals(step.loss, 4), ", ", reports_.left()));
+    bar.update(run_.now.batch_in_epoch,
+               [&] { return str("loss/train/total=", decimals(step.loss, 4), ", ", reports_.left()); });
 
     if (config.eval_interval.unit == TimeUnit::kBatch && interval_passed(config.eval_interval, before, run_.now))
       run_evaluation();
@@ -221,7 +222,7 @@ class Trainer {
           host = data_.eval_loader.next();
         }
         if (host) {
-          bar.update(done++, "");
+          bar.update(done++, [] { return std::string(); });
           return to_device(host, run_.net.device(), run_.net.type(), run_.net.layout());
         }
         for (; !cut_short && round < rounds; ++round) ask();
@@ -233,7 +234,7 @@ class Trainer {
       }
       result_.last_eval = result;
       run_.evaluation_due = false;
-      bar.update(done, "metrics/eval/MulticlassAccuracy=" + decimals(result_.last_eval.accuracy, 4));
+      bar.update(done, [&] { return "metrics/eval/MulticlassAccuracy=" + decimals(result_.last_eval.accuracy, 4); });
     }
     run_.seconds.eval += watch.seconds();
     result_.eval_seconds += watch.seconds();

@@ -36,12 +36,7 @@ struct Source {
     words.insert(words.end(), more.begin(), more.end());
     return run_preprocess(words);
   }
-  std::vector<std::string> digests(const std::string& out) const {
-    std::vector<std::string> all;
-    for (const int shard : shard_numbers(root / out, "x"))
-      all.push_back(sha256_of_file(root / out + "/" + shard_file_name("x", shard)));
-    return all;
-  }
+  std::vector<std::string> digests(const std::string& out) const { return shard_digests(root / out); }
   /// A group for each image, hence one part.
   std::string part(const std::string& out, int i) const {
     char name[32];

@@ -20,15 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::Matchers::Contains;
 
-/// SHA-256 of each shard of each split in `folder`.
-std::vector<std::string> digests(const std::string& folder) {
-  std::vector<std::string> all;
-  for (const auto& split : splits_in(folder))
-    for (const int shard : shard_numbers(folder, split))
-      all.push_back(sha256_of_file(folder + "/" + shard_file_name(split, shard)));
-  return all;
-}
-
 std::size_t files_in(const std::string& folder) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }
@@ -222,7 +213,7 @@ TEST_CASE("the same files give the same bytes for any number of threads and at a
   for (const char* threads : {"1", "2", "5"}) {
     const std::string out = root / "out" + threads;
     REQUIRE(run_preprocess({"pack", root / "in", out, "--threads", threads, "--shard-size", "10KB"}).exit_code == 0);
-    results.push_back(digests(out));
+    results.push_back(shard_digests(out));
   }
   CHECK(results[0].size() > 5);  // shards
   CHECK(results[1] == results[0]);

@@ -9,6 +9,9 @@
 
 #include "base/file.h"
 #include "catch.h"
+#include "shards/format.h"
+#include "shards/make_shards.h"
+#include "shards/shard_set.h"
 #include "support.h"
 
 extern char** environ;
@@ -63,6 +66,14 @@ std::string run_preprocess_on_terminal(const std::vector<std::string>& arguments
   const ssize_t got = ::read(terminal.get(), text.data(), text.size());
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   return text;
+}
+
+std::vector<std::string> shard_digests(const std::string& folder) {
+  std::vector<std::string> all;
+  for (const auto& split : splits_in(folder))
+    for (const int shard : shard_numbers(folder, split))
+      all.push_back(sha256_of_file(folder + "/" + shard_file_name(split, shard)));
+  return all;
 }
 
 }  // namespace mosaic::test

@@ -23,4 +23,7 @@ int wait_for(pid_t process);  // exit code, -1 if a signal ended it
 /// The program with its standard error on a terminal: what it wrote there.
 std::string run_preprocess_on_terminal(const std::vector<std::string>& arguments);
 
+/// SHA-256 of each shard of each split that it has written to `folder`.
+std::vector<std::string> shard_digests(const std::string& folder);
+
 }  // namespace mosaic::test

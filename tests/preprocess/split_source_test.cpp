@@ -26,14 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 using Catch::Matchers::Contains;
 
-std::vector<std::string> digests(const std::string& folder) {
-  std::vector<std::string> all;
-  for (const auto& split : splits_in(folder))
-    for (const int shard : shard_numbers(folder, split))
-      all.push_back(sha256_of_file(folder + "/" + shard_file_name(split, shard)));
-  return all;
-}
-
 /// root/in/train and root/in/val, packed into root/expected in small shards.
 struct Source {
   TemporaryFolder root;
@@ -44,7 +36,7 @@ struct Source {
     train = files_of_folder(root / "in/train");
     val = files_of_folder(root / "in/val");
     REQUIRE(pack("in", "expected").exit_code == 0);
-    expected = digests(root / "expected");
+    expected = shard_digests(root / "expected");
     REQUIRE(expected.size() > 4);
   }
   Outcome pack(const std::string& in, const std::string& out, const std::vector<std::string>& more = {}) const {
@@ -57,7 +49,7 @@ struct Source {
     const Outcome outcome = pack(in, "out-" + in, more);
     INFO(outcome.err);
     CHECK(outcome.exit_code == 0);
-    CHECK(digests(root / ("out-" + in)) == expected);
+    CHECK(shard_digests(root / ("out-" + in)) == expected);
     return outcome;
   }
   std::string fingerprint(const std::string& out, const std::string& split) const {
@@ -104,7 +96,7 @@ TEST_CASE("ImageNet's archives as they are downloaded give the bytes that the fo
   }
   fs::copy(source.root / "in/train", source.root / "in2/train", fs::copy_options::recursive);
   REQUIRE(source.pack("in2", "expected2").exit_code == 0);
-  const auto expected = digests(source.root / "expected2");
+  const auto expected = shard_digests(source.root / "expected2");
 
   write_file(source.root / "tars/ILSVRC2012_img_train.tar", tar_of_class_tars(source.train));
   write_file(source.root / "tars/ILSVRC2012_img_val.tar", tar_of(flat));
@@ -113,7 +105,7 @@ TEST_CASE("ImageNet's archives as they are downloaded give the bytes that the fo
     const Outcome outcome = source.pack("tars", "out", more);
     INFO(outcome.err);
     CHECK(outcome.exit_code == 0);
-    CHECK(digests(source.root / "out") == expected);
+    CHECK(shard_digests(source.root / "out") == expected);
   };
   SECTION("labels by name") {
     write_file(source.root / "labels.txt", by_name);
@@ -319,7 +311,8 @@ TEST_CASE("killed while it packs from archives and run again, packing goes on an
     CHECK(again.exit_code == 0);
     CHECK(again.err.find("decompressing") == std::string::npos);
     CHECK(fs::last_write_time(root / (kind + std::string("-out/x-00000.h5"))) >= written);
-    CHECK(digests(root / (kind + std::string("-out"))) == digests(root / (kind + std::string("-undisturbed"))));
+    CHECK(shard_digests(root / (kind + std::string("-out"))) ==
+          shard_digests(root / (kind + std::string("-undisturbed"))));
     CHECK_FALSE(fs::exists(unpacked));
   }
 }
