@@ -5,11 +5,14 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <cassert>
+#include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "model/direct_blur.h"
 #include "model/fused_batch_norm.h"
+#include "model/pointwise_convolution.h"
 
 namespace mosaic {
 namespace {
@@ -25,6 +28,7 @@ struct ConvolutionPass {
   std::int64_t blur_stride;  // 0: there is no blur
   std::int64_t stride, padding;
   std::int64_t height, width;  // before the blur
+  std::optional<PointwiseConvolution> pointwise;
 
   /// @param from  the weight is converted to its type, once for each Autocast
   ConvolutionPass(const Convolution& conv, const at::Tensor& from)
@@ -37,9 +41,13 @@ struct ConvolutionPass {
     // A 1x1 convolution looks at single pixels: those of the blurred image that it would step over need not be made.
     if (blur_stride > 0 && weight.size(2) == 1 && weight.size(3) == 1 && padding == 0) std::swap(blur_stride, stride);
     input = blur_stride > 0 ? blur(from, blur_stride) : from;
+    if (PointwiseConvolution::can_take(weight, padding)) pointwise = {weight, stride};
   }
 
+  bool images_by_products() const { return pointwise && pointwise->faster_for_images(input); }
+
   at::Tensor forward() const {
+    if (images_by_products()) return pointwise->forward(input);
     return in_channels_last(at::conv2d(input, weight, {}, {stride, stride}, {padding, padding}));
   }
 
@@ -47,9 +55,14 @@ struct ConvolutionPass {
     at::Tensor input, weight;
   };
   Gradients backward(const at::Tensor& dy) const {
-    auto [dx, dw, bias] = at::convolution_backward(dy, input, weight, std::nullopt, {stride, stride},
-                                                   {padding, padding}, {1, 1}, false, {0, 0}, 1, {true, true, false});
-    dx = in_channels_last(dx);
+    const bool own_dx = images_by_products(), own_dw = pointwise.has_value();
+    at::Tensor dx, dw;
+    if (!own_dx || !own_dw)
+      std::tie(dx, dw, std::ignore) =
+          at::convolution_backward(dy, input, weight, std::nullopt, {stride, stride}, {padding, padding}, {1, 1}, false,
+                                   {0, 0}, 1, {!own_dx, !own_dw, false});
+    if (own_dw) dw = pointwise->weight_gradient(dy, input);
+    dx = own_dx ? pointwise->input_gradient(dy, input.size(2), input.size(3)) : in_channels_last(dx);
     return {blur_stride > 0 ? blur_backward(dx, height, width, blur_stride) : dx, dw};
   }
 };
