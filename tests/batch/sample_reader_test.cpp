@@ -1,6 +1,10 @@
 #include "batch/sample_reader.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 
 #include "base/file.h"
@@ -9,6 +13,7 @@
 #include "image/decode.h"
 #include "packed/coefficient_images.h"
 #include "packed/encode_record.h"
+#include "packed/mutate.h"
 #include "shards/shard_writer.h"
 #include "support.h"
 
@@ -111,6 +116,41 @@ TEST_CASE("damage is found when a sample is read for the first time", "[batch]")
   CHECK_NOTHROW(reader.read(1, 0, buffer));
   CHECK_THAT(test::message_of([&] { reader.read(2, 0, buffer); }), Catch::Matchers::Contains("CRC-32C: got "));
   CHECK_THAT(test::message_of([&] { reader.read(2, 1, buffer); }), Catch::Matchers::Contains("CRC-32C: got "));
+}
+
+TEST_CASE("whatever was changed in a packed image, its checksum is wrong, and shard and sample are named", "[batch]") {
+  const PackedSet set;
+  const std::string file = test::read_text(set.path());
+  const int fd = ::open(set.path().c_str(), O_WRONLY | O_CLOEXEC);
+  REQUIRE(fd >= 0);
+  const auto [records, seed] = test::mutations_wanted();
+  CAPTURE(seed);
+  KeyedRandom random{seed};
+  std::vector<std::byte> buffer;
+  int changed = 0;
+  for (int i = 0; i < records; ++i) {
+    CAPTURE(i);
+    const int sample = i % 8;
+    const StoredImage stored = set.shards->read(sample, buffer);
+    const std::vector<std::byte> whole(stored.bytes.begin(), stored.bytes.end());
+    const auto offset = static_cast<off_t>(file.find({reinterpret_cast<const char*>(whole.data()), whole.size()}));
+    std::vector<std::byte> damaged = whole;
+    test::mutate(damaged, random);
+    if (i % 10 == 9) {  // cut off: what lies behind is zero
+      const auto end = static_cast<std::size_t>(random.uniform_int(static_cast<std::int64_t>(damaged.size())));
+      std::fill(damaged.begin() + static_cast<std::ptrdiff_t>(end), damaged.end(), std::byte{0});
+    }
+    if (damaged == whole) continue;
+    ++changed;
+    REQUIRE(::pwrite(fd, damaged.data(), damaged.size(), offset) == static_cast<ssize_t>(damaged.size()));
+    SampleReader reader(set.shards, View(TrainDatasetConfig{}, std::nullopt, 3));  // has checked nothing yet
+    const std::string message = test::message_of([&] { reader.read(sample, 0, buffer); });
+    REQUIRE_THAT(message, Catch::Matchers::StartsWith(str("sample ", sample, " (train-00000.h5, image ", sample)) &&
+                              Catch::Matchers::Contains("CRC-32C: got "));
+    REQUIRE(::pwrite(fd, whole.data(), whole.size(), offset) == static_cast<ssize_t>(whole.size()));
+  }
+  ::close(fd);
+  CHECK(changed > records * 9 / 10);
 }
 
 }  // namespace
