@@ -58,11 +58,20 @@ constexpr int kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5, kSession
 // SessionLog: what is known of this step and later ones is void.
 constexpr int kStatus = 1, kStart = 1;
 // Summary, and its values.
-constexpr int kValue = 1, kTag = 1, kSimpleValue = 2, kTensor = 8, kMetadata = 9;
+constexpr int kValue = 1, kTag = 1, kSimpleValue = 2, kImage = 4, kTensor = 8, kMetadata = 9;
 // TensorProto: a text is a tensor of one string.
 constexpr int kType = 1, kShape = 2, kStringValue = 8, kTypeString = 7, kDimension = 2, kSize = 1;
+// Summary.Image.
+constexpr int kHeight = 1, kWidth = 2, kColours = 3, kEncoded = 4;
 // SummaryMetadata: which of TensorBoard's plugins shows it.
 constexpr int kPlugin = 1, kPluginName = 1;
+
+/// A big-endian number of a PNG file's header: https://www.w3.org/TR/png, 11.2.1.
+std::uint32_t png_number(const std::string& png, std::size_t at) {
+  std::uint32_t number = 0;
+  for (std::size_t i = at; i < at + 4; ++i) number = number << 8 | static_cast<std::uint8_t>(png.at(i));
+  return number;
+}
 
 Message event_at(double time, std::int64_t step) {
   return std::move(Message().real(kWallTime, time).varint(kStep, static_cast<std::uint64_t>(step)));
@@ -108,6 +117,16 @@ void EventFile::add_text(const std::string& name, const std::string& markdown, d
       std::move(Message().varint(kType, kTypeString).message(kShape, shape).text(kStringValue, markdown));
   const Message metadata = std::move(Message().message(kPlugin, Message().text(kPluginName, "text")));
   const Message value = std::move(Message().text(kTag, name).message(kTensor, tensor).message(kMetadata, metadata));
+  add(event_at(time, step).message(kSummary, Message().message(kValue, value)).bytes());
+}
+
+void EventFile::add_image(const std::string& name, const std::string& png, double time, std::int64_t step) {
+  const Message image = std::move(Message()
+                                      .varint(kHeight, png_number(png, 20))
+                                      .varint(kWidth, png_number(png, 16))
+                                      .varint(kColours, 3)
+                                      .text(kEncoded, png));
+  const Message value = std::move(Message().text(kTag, name).message(kImage, image));
   add(event_at(time, step).message(kSummary, Message().message(kValue, value)).bytes());
 }
 

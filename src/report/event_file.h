@@ -9,7 +9,7 @@
 
 namespace mosaic {
 
-/// What TensorBoard reads: a file of events, each a number or text with its step. Numbers become float32, which is what all of its readers
+/// What TensorBoard reads: a file of events, each numbers, a text or an image with its step. Numbers become float32, which is what all of its readers
 /// take.
 /// Source: TensorFlow's core/util/event.proto, core/framework/summary.proto, core/framework/tensor.proto; records as in
 /// core/lib/io/record_writer.h: u64 length, its masked CRC-32C, bytes, their masked CRC-32C.
@@ -25,6 +25,8 @@ class EventFile {
   void add_scalars(const std::vector<std::pair<std::string, double>>& scalars, double time, std::int64_t step);
   /// @param markdown  shown among TensorBoard's texts
   void add_text(const std::string& name, const std::string& markdown, double time, std::int64_t step);
+  /// @param png  a whole file
+  void add_image(const std::string& name, const std::string& png, double time, std::int64_t step);
 
  private:
   void add(const std::string& event);

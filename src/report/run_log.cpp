@@ -120,6 +120,10 @@ void RunLog::write(std::int64_t batch, const Metrics& metrics) {
   state_->events.add_scalars(metrics, time, batch);
 }
 
+void RunLog::write_picture(std::int64_t batch, const std::string& name, const std::string& png) {
+  state_->events.add_image(name, png, now(), batch);
+}
+
 void RunLog::write_ranks(std::int64_t batch, const std::vector<std::pair<std::string, std::vector<double>>>& numbers) {
   nlohmann::ordered_json line = {{"batch", batch}, {"time", now()}};
   for (const auto& [name, values] : numbers) {

@@ -28,6 +28,9 @@ class RunLog {
   /// gets the same, with the batch as its step.
   void write(std::int64_t batch, const Metrics& metrics);
 
+  /// A picture for TensorBoard. @param png  a whole file
+  void write_picture(std::int64_t batch, const std::string& name, const std::string& png);
+
   /// One line of ranks.jsonl: numbers of each rank, in their order: {"batch": ..., "time": ..., NAME: [rank 0's, rank 1's, ...], ...}.
   void write_ranks(std::int64_t batch, const std::vector<std::pair<std::string, std::vector<double>>>& numbers);
 

@@ -9,6 +9,7 @@
 #include "device/gpu.h"
 #include "train/class_results.h"
 #include "train/gather_numbers.h"
+#include "train/show_batch.h"
 
 namespace mosaic {
 namespace {
@@ -19,6 +20,11 @@ constexpr double kSecondsPerHour = 3600;
 
 RunReports::RunReports(Run& run, Data& data, RunLog* log, const std::vector<std::string>& hosts)
     : run_(run), data_(data), log_(log), hosts_(hosts), status_(run, log ? log->folder() : "") {}
+
+void RunReports::show(const Batch& batch) {
+  if (log_)
+    log_->write_picture(run_.now.batch, "batch", batch_sheet(run_, batch, data_.train_shards->class_names()).png);
+}
 
 void RunReports::step(const Progress& before, const StepResult& step, const StepSeconds& seconds, double whole) {
   throughput_.add(run_.now.sample, run_.seconds.train);

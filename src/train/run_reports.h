@@ -21,6 +21,8 @@ class RunReports {
   /// @param hosts  of the ranks, in their order
   RunReports(Run& run, Data& data, RunLog* log, const std::vector<std::string>& hosts);
 
+  /// On rank 0, of the batch that was just trained on: what the net saw of it, for TensorBoard.
+  void show(const Batch& batch);
   /// Collective, after the batch has been counted.
   /// @param before   it was
   /// @param seconds  where its time went

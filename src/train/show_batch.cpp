@@ -28,12 +28,8 @@ std::vector<std::string> captions(const NetInput& input, const at::Tensor& label
 
 }  // namespace
 
-std::string show_batch(Run& run, Data& data, const std::string& path) {
-  data.train_loader.start(epoch_plan(run, data.train_shards->size(), run.now));
-  const HostBatch host = data.train_loader.next();
-  const Batch batch = to_device(host, run.net.device(), run.net.type());
+BatchSheet batch_sheet(Run& run, const Batch& batch, const std::vector<std::string>& classes) {
   const at::Tensor labels = batch.labels.cpu();
-
   std::vector<Tile> tiles;
   std::int64_t first = 0;  // image of the micro-batch
   std::int64_t height = 0, width = 0;
@@ -45,15 +41,22 @@ std::string show_batch(Run& run, Data& data, const std::string& path) {
     for (std::int64_t i = 0; i < shown; ++i) {
       const at::Tensor image = pixels[i];
       const auto* bytes = image.const_data_ptr<std::uint8_t>();
-      tiles.push_back({.rgb = {bytes, bytes + image.numel()},
-                       .captions = captions(input, names, i, data.train_shards->class_names())});
+      tiles.push_back({.rgb = {bytes, bytes + image.numel()}, .captions = captions(input, names, i, classes)});
     }
     first += n;
   }
   const std::string ranks = run.ranks.size() > 1 ? str(", rank ", run.ranks.rank(), " of ", run.ranks.size()) : "";
   const std::string what = str("epoch ", run.now.epoch, ", batch ", run.now.batch, ranks, ": ", tiles.size(), " of ",
                                first, " images, ", width, " x ", height, " pixels");
-  write_file_atomically(path, contact_sheet(what, tiles, static_cast<int>(width), static_cast<int>(height)));
+  return {contact_sheet(what, tiles, static_cast<int>(width), static_cast<int>(height)), what};
+}
+
+std::string show_batch(Run& run, Data& data, const std::string& path) {
+  data.train_loader.start(epoch_plan(run, data.train_shards->size(), run.now));
+  const HostBatch host = data.train_loader.next();
+  const auto [png, what] =
+      batch_sheet(run, to_device(host, run.net.device(), run.net.type()), data.train_shards->class_names());
+  write_file_atomically(path, png);
   return str(path, ": ", what);
 }
 

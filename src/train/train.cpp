@@ -105,9 +105,10 @@ class Trainer {
     enter(run_, StepPart::kOther);
     result_.data_wait_seconds += watch.seconds();
     const double exchange_before = run_.exchange.busy_seconds();
-    const StepResult step =
-        train_step(run_, to_device(host, run_.net.device(), run_.net.type(), run_.net.layout()), stop_requests_.poll());
+    const Batch batch = to_device(host, run_.net.device(), run_.net.type(), run_.net.layout());
+    const StepResult step = train_step(run_, batch, stop_requests_.poll());
     check_finite(step);
+    if (!std::exchange(batch_was_shown_, true)) reports_.show(batch);
 
     const Progress before = run_.now;
     finish_batch(run_);
@@ -281,6 +282,7 @@ class Trainer {
   StopRequests stop_requests_;
   std::string saved_;  // name of the newest checkpoint
   std::int64_t evaluated_at_ = -1, nonfinite_steps_ = 0;
+  bool batch_was_shown_ = false;      // the first one of this start
   bool next_epoch_is_ready_ = false;  // or being made, by the loader
 };
 

@@ -2,6 +2,7 @@
 
 import base64
 import fcntl
+import io
 import json
 import os
 import pty
@@ -12,6 +13,7 @@ import threading
 import unittest
 
 import numpy
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import job
@@ -165,6 +167,13 @@ as of 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d
         self.assertEqual(found, expected)
         [text] = events.Tensors("config.yaml")
         self.assertIn("max_duration: 12ba", text.tensor_proto.string_val[0].decode())
+        pictures = events.Images("batch")  # one of each start
+        self.assertEqual(pictures[0].step, 0)
+        self.assertEqual(len(pictures), 2)
+        for picture in pictures:
+            sheet = Image.open(io.BytesIO(picture.encoded_image_string))
+            self.assertEqual((picture.width, picture.height), sheet.size)
+            self.assertGreater(len(sheet.convert("RGB").getcolors(1 << 24)), 100)
 
         self.train("run", max_duration="1ba", save_overwrite="true")
         self.assertEqual(len(list((log_folder / "tensorboard-1").iterdir())), 2)
