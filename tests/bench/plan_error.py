@@ -50,7 +50,7 @@ def main():
         for ranks in (0, 2):
             result = job.run(["--check", "--calibration", calibration, *settings({})], ranks)
             assert result.code == job.DONE, result
-        print(f"{'run':28}{'predicted s':>12}{'interval':>18}{'found s':>9}{'error':>8}")
+        print(f"{'run':28}{'predicted s':>12}{'interval':>18}{'found s':>9}{'error':>8}", flush=True)
         worst = 0.0
         for number, (run_name, ranks, more) in enumerate(RUNS):
             log_folder = folder / f"run{number}"
