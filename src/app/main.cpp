@@ -4,6 +4,7 @@
 #include <csignal>
 #include <ctime>
 #include <iostream>
+#include <type_traits>
 
 #include "app/command_line.h"
 #include "base/cpu.h"
@@ -21,6 +22,8 @@
 #include "device/cpu_settings.h"
 #include "device/gpu.h"
 #include "device/memory_limit.h"
+#include "plan/plan_text.h"
+#include "plan/prediction.h"
 #include "preflight/preflight.h"
 #include "report/html_report.h"
 #include "train/checkpoint.h"
@@ -106,7 +109,7 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, const RunCommand& comman
   const ActivityBoard board(mpi);
   watchdog.watch(board, mpi.rank(), {.floor = config.hang_limit, .first = config.hang_limit_first}, config.log_folder);
   if (command.check_only) {
-    preflight(mpi, config);
+    preflight(mpi, config, command.calibration);
     return kExitDone;
   }
   const std::string places = divide_cores(mpi);
@@ -177,6 +180,13 @@ std::string run_tool(const ExportCommand& to_file) {
   return export_weights(to_file.checkpoint, to_file.out, !to_file.raw);
 }
 
+std::string run_tool(const PlanCommand& plan) {
+  const Config config = load_config(plan.config_file, plan.overrides, generated_run_name());
+  const Prediction prediction = predict(config, read_calibrations(plan.calibration), plan.ranks, plan.ranks_per_node);
+  if (!plan.out.empty()) write_file_atomically(plan.out, plan_json(prediction));
+  return plan_text(prediction);
+}
+
 template <class Tool>
 int run_alone(const Tool& tool) {
   try {
@@ -186,6 +196,15 @@ int run_alone(const Tool& tool) {
     std::cerr << "mosaic_resnet: " << e.what() << std::endl;
     return e.exit_code();
   }
+}
+
+/// nullopt for what is no tool.
+template <class Asked>
+std::optional<int> run_if_tool(const Asked& asked) {
+  if constexpr (std::is_same_v<Asked, RunCommand>)
+    return std::nullopt;
+  else
+    return run_alone(asked);
 }
 
 }  // namespace
@@ -201,8 +220,8 @@ int main(int argc, char** argv) {
   } catch (const Error& e) {
     refused = e;  // said once, not by each rank
   }
-  if (command && std::holds_alternative<ReportCommand>(*command)) return run_alone(std::get<ReportCommand>(*command));
-  if (command && std::holds_alternative<ExportCommand>(*command)) return run_alone(std::get<ExportCommand>(*command));
+  if (command)
+    if (const auto code = std::visit([](const auto& asked) { return run_if_tool(asked); }, *command)) return *code;
   Watchdog watchdog;  // before all that can hang
   MpiSession mpi(argc, argv);
   start_log(mpi.rank(), mpi.size());

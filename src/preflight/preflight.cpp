@@ -2,10 +2,15 @@
 
 #include <ATen/Parallel.h>
 
+#include <chrono>
 #include <ctime>
 
 #include "base/cpu.h"
+#include "base/process.h"
+#include "comm/node_cores.h"
+#include "device/cpu_settings.h"
 #include "preflight/all_reduce.h"
+#include "preflight/calibrate.h"
 #include "preflight/data.h"
 #include "preflight/launch.h"
 #include "preflight/plan.h"
@@ -23,9 +28,27 @@ TimeLimit limit(const MpiSession& mpi, const std::string& check) {
                                      ": a rank, a disk or the network does not answer"));
 }
 
+/// Seconds of `action`.
+template <class Action>
+double timed(Action action) {
+  const auto start = std::chrono::steady_clock::now();
+  action();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void write_calibration(const MpiSession& mpi, const std::optional<Calibration>& calibration, const std::string& path,
+                       Table& table) {
+  if (!calibration) return;
+  const auto write = [&] {
+    if (mpi.rank() == 0) add_calibration(path, *calibration);
+  };
+  if (table.passes("calibration file", write)) table.add({.name = "calibration file", .found = path + ": written"});
+}
+
 }  // namespace
 
-void preflight(const MpiSession& mpi, const Config& config) {
+void preflight(const MpiSession& mpi, const Config& config, const std::string& calibration) {
+  BeforeCalibration before{.start_seconds = process_age()};
   Table table(mpi.rank() == 0);
   const int cores = cores_of_rank(mpi.local_size());
   at::set_num_threads(cores);
@@ -37,12 +60,14 @@ void preflight(const MpiSession& mpi, const Config& config) {
     const TimeLimit seconds = limit(mpi, "ranks");
     check_ranks(mpi, table);
     check_cores(mpi, table);
-    ranks = check_devices(mpi, config, table);
+    before.start_seconds += timed([&] { ranks = check_devices(mpi, config, table); });
   }
+  divide_cores(mpi);  // as a run does, once it is known what the launcher did
+  if (ranks && ranks->device.is_cpu()) prepare_cpu();
   std::unique_ptr<Data> data;
   {
     const TimeLimit seconds = limit(mpi, "shards");
-    data = check_shards(mpi, config, cores, table);
+    before.start_seconds += timed([&] { data = check_shards(mpi, config, cores, table); });
     if (data) check_checksums(mpi, *data, table);
   }
   if (!ranks) return table.finish();
@@ -55,17 +80,26 @@ void preflight(const MpiSession& mpi, const Config& config) {
     const TimeLimit seconds = limit(mpi, "save_folder");
     // Without data the model can be built all the same.
     const std::int64_t images = data ? data->train_shards->size() : config.train_dataset.batch_size;
-    if (table.passes("model", [&] { run = build_run(config, *ranks->group, ranks->device, at::kFloat, images); }))
-      check_folders(mpi, *run, table);
+    const auto build = [&] { run = build_run(config, *ranks->group, ranks->device, at::kFloat, images); };
+    bool built = false;
+    before.start_seconds += timed([&] { built = table.passes("model", build); });
+    before.memory = static_cast<double>(resident_bytes());
+    if (built) before.checkpoint_seconds = check_folders(mpi, *run, table);
   }
   if (!run || !data) return table.finish();
-  const TimeLimit seconds = limit(mpi, "reading and training");
-  const ReadRate reading = measure_reading(mpi, config, *data, table);
-  if (!reading.batch) return table.finish();
-  if (const auto rate = measure_training(mpi, *run, reading, table)) {
+  {
+    const TimeLimit seconds = limit(mpi, "reading and training");
+    const ReadRate reading = measure_reading(mpi, config, *data, table);
+    if (!reading.batch) return table.finish();
+    const auto rate = measure_training(mpi, *run, reading, table);
+    if (!rate) return table.finish();
     auto left = slurm_job_end();
     if (left) *left -= static_cast<double>(std::time(nullptr));
     table.add(time_row(*run, data->eval_shards->size(), *rate, left));
+  }
+  if (!calibration.empty()) {
+    const TimeLimit more_seconds = limit(mpi, "calibration");
+    write_calibration(mpi, calibrate(mpi, *ranks, *run, *data, cores, before, table), calibration, table);
   }
   table.finish();
 }

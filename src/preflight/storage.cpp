@@ -90,7 +90,7 @@ std::uint64_t checkpoint_bytes(const Run& run) {
   return static_cast<std::uint64_t>(numbers) * run.net.parameters().front().tensor.element_size();
 }
 
-void check_folders(const MpiSession& mpi, const Run& run, Table& table) {
+double check_folders(const MpiSession& mpi, const Run& run, Table& table) {
   const std::string& folder = run.config.save_folder;
   const std::uint64_t bytes = checkpoint_bytes(run);
   const double needed = checkpoints_kept(run) * static_cast<double>(bytes);
@@ -124,6 +124,7 @@ void check_folders(const MpiSession& mpi, const Run& run, Table& table) {
   };
   if (table.passes("log_folder", write_log))
     table.add({.name = "log_folder", .found = run.config.log_folder + ": writable"});
+  return seconds;
 }
 
 }  // namespace mosaic

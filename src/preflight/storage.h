@@ -15,6 +15,7 @@ std::uint64_t checkpoint_bytes(const Run& run);
 
 /// Write a file as large as a checkpoint to save_folder and delete it, compare what is free with what the run will keep, and look
 /// from every rank whether it sees the file; write a small one to log_folder. Nothing is left behind, no folder either.
-void check_folders(const MpiSession& mpi, const Run& run, Table& table);
+/// @return seconds of writing the checkpoint, on rank 0
+double check_folders(const MpiSession& mpi, const Run& run, Table& table);
 
 }  // namespace mosaic

@@ -3,12 +3,15 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/process.h"
 #include "base/version.h"
 #include "comm/mpi_session.h"
+#include "plan/outcome.h"
 #include "train/gather_numbers.h"
 
 namespace mosaic {
@@ -18,6 +21,24 @@ double peak_memory_bytes() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) * 1024;
+}
+
+/// nullopt where there is no plan.
+std::optional<nlohmann::ordered_json> compared_with_plan(const Run& run, double memory) {
+  const std::string path = run.config.log_folder + "/plan.json";
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  const Outcome outcome{.ranks = run.ranks.size(),
+                        .batches = run.now.batch,
+                        .train = run.seconds.train,
+                        .eval = run.seconds.eval,
+                        .rank_memory_bytes = memory};
+  try {
+    const auto bytes = read_file(path);
+    const std::string plan(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return nlohmann::ordered_json::parse(compare_with_plan(plan, outcome));
+  } catch (const Error& e) {  // a file that cannot be read: no reason to fail at the end of a run
+    return nlohmann::ordered_json{{"not_compared", e.what()}};
+  }
 }
 
 }  // namespace
@@ -50,7 +71,7 @@ std::string summary_json(Run& run, const TrainResult& result, const std::string&
   nlohmann::ordered_json parts;
   for (const auto& [name, member] : kStepSeconds) parts[name] = steps.*member;
   const auto per_second = [](double count, double seconds) { return seconds > 0 ? count / seconds : 0; };
-  const nlohmann::ordered_json summary = {
+  nlohmann::ordered_json summary = {
       {"run_name", run.config.run_name},
       {"exit_reason", exit_reason},
       {"eval",
@@ -70,7 +91,8 @@ std::string summary_json(Run& run, const TrainResult& result, const std::string&
         {"data_wait", longest_wait},
         {"checkpoint_stall", result.checkpoint_stall_seconds},
         {"train_of_all_starts", run.seconds.train},
-        {"eval_of_all_starts", run.seconds.eval}}},
+        {"eval_of_all_starts", run.seconds.eval},
+        {"since_start", process_age()}}},
       {"step_seconds", parts},
       {"images_per_second", per_second(static_cast<double>(result.samples_trained), result.train_seconds)},
       {"data_wait_share", result.train_seconds > 0 ? longest_wait / result.train_seconds : 0},
@@ -79,6 +101,7 @@ std::string summary_json(Run& run, const TrainResult& result, const std::string&
       {"rollbacks", result.rollbacks},
       {"checkpoints", result.checkpoints},
   };
+  if (const auto plan = compared_with_plan(run, memory)) summary["plan"] = *plan;
   return summary.dump(2);
 }
 

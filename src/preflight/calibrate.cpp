@@ -1,0 +1,126 @@
+#include "preflight/calibrate.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <set>
+
+#include "base/process.h"
+#include "base/text.h"
+#include "base/version.h"
+#include "device/gpu.h"
+#include "plan/prediction.h"
+#include "plan/run_shape.h"
+#include "preflight/rehearsal.h"
+#include "preflight/storage.h"
+#include "train/flat_gradients.h"
+
+namespace mosaic {
+namespace {
+
+constexpr std::int64_t kFewImages = 8;
+constexpr double kLongestStep = 1.5;  // seconds: a larger batch is not measured
+
+/// Three sides of the run, or the full one and half of it: the smallest, one in the middle, the largest.
+std::set<int> sides_to_measure(const RunShape& shape, int full) {
+  std::set<int> sides;
+  for (const StepKind& kind : shape.steps) sides.insert(kind.side);
+  sides.insert(full);
+  if (sides.size() == 1) return {(full + 1) / 2, full};
+  const int least = *sides.begin(), most = *sides.rbegin();
+  const double middle = (static_cast<double>(least) * least + static_cast<double>(most) * most) / 2;
+  const auto distance = [&](int side) { return std::abs(static_cast<double>(side) * side - middle); };
+  const int between =
+      *std::min_element(sides.begin(), sides.end(), [&](int a, int b) { return distance(a) < distance(b); });
+  return {least, between, most};
+}
+
+/// Images of a rank, two numbers of them, the larger one that of the run unless its steps would take too long.
+std::vector<std::int64_t> batches_to_measure(Rehearsal& rehearsal, int full, std::int64_t rank_batch) {
+  const std::int64_t few = std::min(kFewImages, rank_batch);
+  const double each = rehearsal.train(full, few, false).seconds / static_cast<double>(few);
+  const auto most = static_cast<std::int64_t>(kLongestStep / each);
+  const std::int64_t large = std::clamp(most, few, rank_batch);
+  const std::int64_t small = std::max(large / 2, std::min<std::int64_t>(large, 2));  // batch norm wants two
+  return small == large ? std::vector{large} : std::vector{small, large};
+}
+
+/// Median of five, after one that sets up connections.
+ExchangeCost exchange_cost(const Ranks& ranks, double bytes) {
+  const at::Tensor numbers = at::zeros({std::max<std::int64_t>(static_cast<std::int64_t>(bytes / 4), 1)},
+                                       at::TensorOptions(ranks.device).dtype(at::kFloat));
+  std::vector<double> seconds;
+  for (int i = 0; i < 6; ++i) {
+    ranks.group->barrier();
+    const auto start = std::chrono::steady_clock::now();
+    ranks.group->all_reduce_sum(buffer_of(numbers));
+    ranks.group->barrier();
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(seconds.begin() + 1, seconds.end());
+  return {4.0 * static_cast<double>(numbers.numel()), seconds[3]};
+}
+
+double gradient_bytes(const Run& run) {
+  std::int64_t numbers = 0;
+  for (const auto& p : run.net.parameters()) numbers += p.tensor.numel();
+  return static_cast<double>(numbers * (run.config.bf16_gradient_exchange ? 2 : 4));
+}
+
+void measure_steps(const Run& run, Rehearsal& rehearsal, const RunShape& shape, Calibration& c) {
+  const int full = run.config.train_dataset.crop_size;
+  const std::set<int> sides = sides_to_measure(shape, full);
+  const auto batches = batches_to_measure(rehearsal, full, shape.rank_batch);
+  take_peak_resident_bytes();
+  for (const int side : sides) {
+    c.loading.push_back({side, rehearsal.load_seconds(side, batches.back())});
+    for (const std::int64_t images : batches) c.steps.push_back(rehearsal.train(side, images, false));
+    if (run.config.algorithms.sam) c.steps.push_back(rehearsal.train(side, batches.back(), true));
+  }
+  c.memory_after = rehearsal.largest(static_cast<double>(take_peak_resident_bytes()));
+  for (const std::int64_t images :
+       std::set{std::max<std::int64_t>(shape.eval_rank_batch / 2, 1), shape.eval_rank_batch})
+    c.evaluation.push_back(rehearsal.evaluation(images));
+}
+
+}  // namespace
+
+std::optional<Calibration> calibrate(const MpiSession& mpi, const Ranks& ranks, Run& run, Data& data, int threads,
+                                     const BeforeCalibration& before, Table& table) {
+  const bool on_gpu = run.net.device().is_cuda();
+  Calibration c{.version = version(),
+                .host = gather_texts(mpi.host())[0],
+                .device = on_gpu ? gpu_name(run.net.device().index()) : "cpu",
+                .config = run.config.yaml,
+                .ranks = mpi.size(),
+                .nodes = mpi.nodes(),
+                .threads = threads,
+                .train_images = data.train_shards->size(),
+                .eval_images = data.eval_shards->size(),
+                .gradient_bytes = gradient_bytes(run),
+                .checkpoint_bytes = static_cast<double>(checkpoint_bytes(run)),
+                .checkpoint_seconds = before.checkpoint_seconds,
+                .start_seconds = before.start_seconds,
+                .memory_before = before.memory};
+  const bool passed = table.passes("calibration", [&] {
+    const RunShape shape = run_shape(run.config, c.train_images, c.eval_images, mpi.size());
+    Rehearsal rehearsal(mpi, run, data);
+    rehearsal.read(c.read_seconds, c.image_bytes);
+    measure_steps(run, rehearsal, shape, c);
+    c.memory_after = std::max(c.memory_after - train_loader_bytes(run.config, mpi.size()), c.memory_before);
+    if (mpi.size() > 1)
+      for (const double bytes :
+           std::set{4096.0, static_cast<double>(run.config.gradient_bucket_bytes), c.gradient_bytes})
+        c.exchange.push_back(exchange_cost(ranks, bytes));
+  });
+  if (!passed) return std::nullopt;
+  const StepCost& last = c.steps.back();
+  table.add({.name = "calibration",
+             .found = mosaic::str(c.steps.size(), " kinds of steps; ", last.images, " images of side ", last.side,
+                                  " per rank: ", decimals(last.seconds + last.network, 3), " s")});
+  return c;
+}
+
+}  // namespace mosaic
