@@ -385,17 +385,23 @@ TEST_CASE("what belongs to a later version is accepted when it is off, and else 
 
   const std::vector<std::pair<std::string, std::string>> cases{
       {"eval_dataset: {is_streaming: true}",
-       "eval_dataset.is_streaming: got true, but streaming is not supported in this version: expected false, and a "
-       "folder as path"},
+       "eval_dataset.is_streaming: got true, but path is /data: expected false, or s3://, https:// or http:// as path"},
       {"eval_dataset: {local_limit: 0}",
        "eval_dataset.local_limit: got 0, expected a number of bytes > 0 (5e11), or null for what the disk has"},
       {"eval_dataset: {path: s3://my-bucket/my-imagenet}",
-       "eval_dataset.path: got s3://my-bucket/my-imagenet, but object stores are not supported in this version: "
-       "expected "
-       "a path in the file system"},
+       "eval_dataset.path: got s3://my-bucket/my-imagenet, but shards are fetched into a folder on a disk of each "
+       "node: "
+       "expected one as `local`"},
+      {"eval_dataset: {path: gs://bucket/set, local: /local}",
+       "eval_dataset.path: got gs://bucket/set, but that is none of the servers known here: expected a folder, s3://, "
+       "https:// or http://"},
+      {"eval_dataset: {local: s3://bucket}",
+       "eval_dataset.local: got s3://bucket, but only the shards of a data set may lie in an object store: expected a "
+       "path in the file system"},
       {"save_folder: gs://bucket/runs",
-       "save_folder: got gs://bucket/runs, but object stores are not supported in this version: expected a path in the "
-       "file system"},
+       "save_folder: got gs://bucket/runs, but only the shards of a data set may lie in an object store: expected a "
+       "path "
+       "in the file system"},
       {"device_train_microbatch_size: automatic",
        "device_train_microbatch_size: got automatic, expected a number of images, 1 or more, null for all that a rank "
        "has of a batch, or auto for as many of them as memory has room for"},
