@@ -202,22 +202,23 @@ struct RemoteShards::State {
     const std::int64_t size = shards->shard_size(shard), first = shards->first_sample(shard);
     const FileDescriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
     if (file.get() < 0) throw_system_error(path, "open");
-    std::int64_t good = 0;
-    for (int tries = 0;;) {
-      const std::int64_t before = std::exchange(good, shards->first_wrong_image(shard, path, good, stopping));
+    std::int64_t good = shards->first_wrong_image(shard, path, 0, stopping);
+    for (int came = 0; good < size;) {
       if (stopping) throw Stopped();
-      if (good == size) return;
-      tries = good > before ? 1 : tries + 1;
-      if (tries > kMostBadTries)
-        throw Error(str(
-            options.location.text, '/', name, ": image ", good, " (sample ", first + good, ") came ", kMostBadTries,
-            " times with a wrong checksum: it is damaged on the server, or the way from there: copy it there again"));
+      if (came == kMostBadTries)
+        throw Error(
+            str(options.location.text, '/', name, ": image ", good, " (sample ", first + good, ") came ", came,
+                " times with a wrong checksum: it is damaged on the server, or the way from there: copy it there "
+                "again"));
       const std::uint64_t begin = shards->extent_of(first + good).begin;
       FilePart part(file, path, begin);
       http.read(name, begin, images_of(*shards, shard).end, part.sink(), &cache->version(shard), stopping);
       sync(file, path);
       ::posix_fadvise(file.get(), 0, 0, POSIX_FADV_DONTNEED);  // what is compared is what the disk has
+      const std::int64_t before = std::exchange(good, shards->first_wrong_image(shard, path, good, stopping));
+      came = good > before ? 1 : came + 1;
     }
+    if (stopping) throw Stopped();
   }
 
   void finish(int shard) {

@@ -34,7 +34,7 @@ BUCKET = "my-bucket"
 
 
 class FaultyS3(http.server.ThreadingHTTPServer):
-    """Passes requests on to `upstream` (host, port); `share` of them fail, and each waits for `delay` seconds."""
+    """Passes requests on to `upstream` (host, port); `share` of them fail, and each waits for up to `delay` seconds."""
 
     daemon_threads = True
 
@@ -55,7 +55,7 @@ class FaultyHandler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         server = self.server
         server.requests.append(self.path)
-        time.sleep(server.delay)
+        time.sleep(server.delay * server.random.random())
         fault = server.random.choice(["drop", "503", "short"]) if server.random.random() < server.share else None
         self.close_connection = fault is not None
         if fault == "drop":
@@ -152,11 +152,11 @@ class RemoteTest(ProgramTest):
 
     def test_where_the_process_that_fetches_is_killed_another_goes_on(self):
         expected = self.folder_losses()
-        self.s3.delay = 0.5
+        self.s3.delay = 3
         with job.start(self.remote_settings("killed"), env=self.environment) as killed:
             killed.wait_for("all but their images fetched")
             with job.start(self.remote_settings("run"), env=self.environment) as other:
-                killed.wait_for("shards, ")
+                job.wait_until(lambda: list(self.folder.glob("local/*/*.whole")))
                 killed.kill(killed.left_over())
                 result = other.result()
         self.assertEqual(result.code, job.DONE, result)
@@ -164,7 +164,7 @@ class RemoteTest(ProgramTest):
 
     def test_a_run_that_was_killed_while_it_fetched_goes_on_with_what_there_is(self):
         expected = self.folder_losses()
-        self.s3.delay = 0.3
+        self.s3.delay = 3
         with job.start(self.remote_settings("killed"), env=self.environment) as killed:
             job.wait_until(lambda: list(self.folder.glob("local/train-*/*.whole")))
             killed.kill(killed.left_over())

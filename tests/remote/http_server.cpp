@@ -14,7 +14,8 @@
 namespace mosaic::test {
 
 HttpServer::HttpServer(const std::string& folder, std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), {"python3", source_folder() + "/tests/remote/http_server.py", folder});
+  arguments.insert(arguments.begin(),
+                   {MOSAIC_PYTHON, "-I", "-S", source_folder() + "/tests/remote/http_server.py", folder});
   std::vector<char*> words;
   for (std::string& argument : arguments) words.push_back(argument.data());
   words.push_back(nullptr);
