@@ -106,8 +106,10 @@ void ShardCache::throw_if_failed() const {
 std::uint64_t ShardCache::wait_for(int shard) {
   Memory::Shard& slot = memory_->shard(shard);
   for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
-    if (const std::uint64_t presence = slot.presence.load(std::memory_order_acquire); presence % 2 == 1)
+    if (const std::uint64_t presence = slot.presence.load(std::memory_order_acquire); presence % 2 == 1) {
+      if (pause > kFirstPause) slot.asked.store(0, std::memory_order_relaxed);  // it may make room for others again
       return presence;
+    }
     throw_if_failed();
     if (stopping_) throw Error(str(path(shard), ": its images were no longer waited for"), kExitCrash);
     slot.asked.store(now(), std::memory_order_relaxed);
