@@ -343,7 +343,9 @@ TEST_CASE("a value of the wrong kind or out of range is refused with line, key, 
       {"eval_dataset: {resize_size: 65536}",
        "eval_dataset.resize_size: got 65536, expected a side in pixels, up to 65535, or -1 to leave images as they "
        "are"},
-      {"eval_dataset: {path: null}", "eval_dataset.path: got null, expected the folder with the shards of both splits"},
+      {"eval_dataset: {path: null}",
+       "eval_dataset.path: got null, expected the folder with the shards of both splits, or its s3:// or https:// "
+       "address"},
       {"optimizer: {lr: 0}", "optimizer.lr: got 0, expected a number > 0"},
       {"optimizer: {lr: .nan}", "optimizer.lr: got .nan, expected a number > 0"},
       {"optimizer: {lr: .inf}", "optimizer.lr: got .inf, expected a number > 0"},
@@ -433,9 +435,11 @@ TEST_CASE("an unknown key is answered with the nearest known one, or with all", 
 
 TEST_CASE("the path of the training data must be given", "[config]") {
   CHECK(YamlFile("seed: 1\ntrain_dataset:\n  flip: false\n", "").error() ==
-        "run.yaml:2: train_dataset.path: this key is missing, expected the folder with the shards of both splits");
+        "run.yaml:2: train_dataset.path: this key is missing, expected the folder with the shards of both splits, or "
+        "its s3:// or https:// address");
   CHECK(YamlFile("seed: 1\n", "").error() ==
-        "run.yaml: train_dataset.path: this key is missing, expected the folder with the shards of both splits");
+        "run.yaml: train_dataset.path: this key is missing, expected the folder with the shards of both splits, or its "
+        "s3:// or https:// address");
   CHECK(YamlFile("train_dataset: {pth: /data}\n", "").error() ==
         "run.yaml:1: train_dataset.pth: unknown key; did you mean path?");
 }
