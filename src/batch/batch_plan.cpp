@@ -30,6 +30,10 @@ EpochOrder order_of(const TrainDatasetConfig& config, std::uint64_t seed) {
   return {.blocks = BlockShuffle{config.shuffle_block, config.shuffle_window}, .seed = seed};
 }
 
+std::vector<std::int64_t> epoch_samples(std::int64_t samples, std::int64_t epoch, const EpochOrder& order) {
+  return order.blocks ? block_shuffled(samples, *order.blocks, order.seed, epoch) : shuffled(samples, epoch);
+}
+
 std::int64_t BatchPlan::batches() const {
   return (static_cast<std::int64_t>(samples.size()) + batch_size - 1) / batch_size;
 }
@@ -37,9 +41,8 @@ std::int64_t BatchPlan::batches() const {
 BatchPlan train_plan(std::int64_t samples, std::int64_t global_batch, int rank, int ranks, std::int64_t epoch,
                      std::int64_t first, const EpochOrder& order) {
   const TrainEpoch shape{samples, global_batch, ranks};
-  const std::vector<std::int64_t> all =
-      order.blocks ? block_shuffled(samples, *order.blocks, order.seed, epoch) : shuffled(samples, epoch);
-  BatchPlan plan{.samples = {}, .batch_size = shape.rank_batch(), .epoch = epoch};
+  const std::vector<std::int64_t> all = epoch_samples(samples, epoch, order);
+  BatchPlan plan{.samples = {}, .batch_size = shape.rank_batch(), .epoch = epoch, .first = first};
   plan.samples.reserve(static_cast<std::size_t>(std::max<std::int64_t>(0, shape.batches() - first) * plan.batch_size));
   for (std::int64_t batch = first; batch < shape.batches(); ++batch)
     for (std::int64_t i = 0; i < plan.batch_size; ++i) plan.samples.push_back(all[shape.position(batch, rank, i)]);

@@ -14,6 +14,7 @@ struct BatchPlan {
   std::vector<std::int64_t> samples;  // in order; all batches of this rank
   std::int64_t batch_size = 1;        // the last batch may be smaller
   std::int64_t epoch = 0;             // for the random draws
+  std::int64_t first = 0;             // the number in the epoch of its first batch
   std::vector<int> sides = {};        // of each batch in pixels, up to the view's; empty: the view's for all
 
   /// The same samples in the order in which the system is asked for them, up to `ahead` more than are being read; empty: a few, in the order
@@ -30,6 +31,9 @@ struct EpochOrder {
   std::uint64_t seed = 0;              // of block shuffles
 };
 EpochOrder order_of(const TrainDatasetConfig& config, std::uint64_t seed);
+
+/// All samples in the order of training epoch `epoch`.
+std::vector<std::int64_t> epoch_samples(std::int64_t samples, std::int64_t epoch, const EpochOrder& order);
 
 /// All batches of `rank` in training epoch `epoch`, from batch `first` on: a run that continues in the middle of an epoch
 /// reads nothing that it throws away.

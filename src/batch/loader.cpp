@@ -41,6 +41,7 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
   View view;
   SampleReader reader;
   Replacements replacements;
+  std::function<void(std::int64_t, std::int64_t)> opened;
   int depth;
   std::vector<InWork> in_work;  // of each worker
 
@@ -92,6 +93,7 @@ struct Loader::State : std::enable_shared_from_this<Loader::State> {
     auto open = plan_to_open();
     if (!open || static_cast<int>(jobs.size()) >= depth || spare.empty()) return nullptr;
     const std::int64_t batch = open->opened++;
+    if (opened) opened(open->plan.epoch, open->plan.first + batch);
     std::unique_ptr<Slab> slab = std::move(spare.back());
     spare.pop_back();
     const std::int64_t left = static_cast<std::int64_t>(open->plan.samples.size()) - batch * open->plan.batch_size;
@@ -236,6 +238,8 @@ Loader::~Loader() {
   state_->work_to_do.notify_all();
   for (std::thread& worker : state_->workers) worker.join();
 }
+
+void Loader::tell(std::function<void(std::int64_t, std::int64_t)> opened) { state_->opened = std::move(opened); }
 
 void Loader::start(BatchPlan plan, MakePlan following) {
   State& s = *state_;

@@ -40,6 +40,10 @@ class Loader {
   /// Different images that were replaced.
   std::int64_t replaced() const;
 
+  /// Have `opened` called with the epoch of each batch and its number in that when its first image is about to be read: by a worker, one call
+  /// at a time; it must return at once. Call before the first `start`.
+  void tell(std::function<void(std::int64_t epoch, std::int64_t batch)> opened);
+
   /// Makes the plan of the next epoch; called by a worker when the batches of the one before have all been begun.
   using MakePlan = std::function<BatchPlan()>;
 

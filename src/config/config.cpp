@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/stop_signal.h"
+#include "base/url.h"
 #include "config/algorithms.h"
 #include "config/overrides.h"
 #include "config/recipe_block.h"
@@ -17,6 +18,7 @@ namespace mosaic {
 namespace {
 
 constexpr int kLargestSide = 65535;  // pixels, as of a JPEG
+constexpr char kShardsPlace[] = "the folder with the shards of both splits, or its s3:// or https:// address";
 
 template <class Number>
 bool is_positive(Number x) {
@@ -70,19 +72,19 @@ bool is_folder_name(const std::string& name) {
   });
 }
 
-bool is_url(std::string_view path) {
-  const auto colon = path.find("://");
-  return colon != std::string_view::npos && colon > 0 && path.substr(0, colon).find('/') == std::string_view::npos;
-}
-
 // Path: std::string or, where null has a meaning, std::optional of it
 template <class Path>
-void read_path(Section& in, const std::string& key, Path& path, const std::string& expected) {
-  if (const Value* given = in.find(key); given && is_url(given->text))
-    in.refuse(key, "but object stores are not supported in this version: expected a path in the file system");
+void read_any_path(Section& in, const std::string& key, Path& path, const std::string& expected) {
   in.read_with(key, path, expected, [](const Value& value, Path& text) {
     return convert(value, text) && (value.is_null() || !value.text.empty());
   });
+}
+
+template <class Path>
+void read_path(Section& in, const std::string& key, Path& path, const std::string& expected) {
+  if (const Value* given = in.find(key); given && !url_scheme(given->text).empty())
+    in.refuse(key, "but only the shards of a data set may lie in an object store: expected a path in the file system");
+  read_any_path(in, key, path, expected);
 }
 
 // `path` with each {run_name} filled in.
@@ -120,14 +122,25 @@ void read(Section in, ModelConfig& c) {
   in.reject_unknown_keys();
 }
 
-// The keys that both data sets have.
-void read_dataset(Section& in, DatasetConfig& c) {
+// Where the shards are. Streaming is what a path with a scheme means; the key is the reference's.
+void read_place(Section& in, DatasetConfig& c) {
   bool is_streaming = false;
   in.read("is_streaming", is_streaming, "true or false");
-  if (is_streaming)
-    in.refuse("is_streaming", "but streaming is not supported in this version: expected false, and a folder as path");
-  read_path(in, "path", c.path, "the folder with the shards of both splits");
+  if (const Value* given = in.find("path"); given && !url_scheme(given->text).empty() && !is_remote(given->text))
+    in.refuse("path", "but that is none of the servers known here: expected a folder, s3://, https:// or http://");
+  read_any_path(in, "path", c.path, kShardsPlace);
+  if (is_streaming && !is_remote(c.path))
+    in.refuse("is_streaming", str("but path is ", c.path.empty() ? "not given" : c.path,
+                                  ": expected false, or s3://, https:// or http:// as path"));
   read_path(in, "local", c.local, "a folder on a disk of each node, or null");
+  if (is_remote(c.path) && !c.local)
+    in.refuse(in.find("path") ? "path" : "local",
+              "but shards are fetched into a folder on a disk of each node: expected one as `local`");
+}
+
+// The keys that both data sets have.
+void read_dataset(Section& in, DatasetConfig& c) {
+  read_place(in, c);
   in.read("local_limit", c.local_limit, "a number of bytes > 0 (5e11), or null for what the disk has",
           is_positive<double>);
   in.read("resize_size", c.resize_size,
@@ -148,7 +161,7 @@ void read(Section in, TrainDatasetConfig& c) {
   in.read("shuffle_window", c.shuffle_window, "a number of images, shuffle_block or more",
           [&](std::int64_t x) { return x >= c.shuffle_block; });
   in.reject_unknown_keys();
-  in.require("path", "the folder with the shards of both splits");
+  in.require("path", kShardsPlace);
 }
 
 void read(Section in, DatasetConfig& c) {
@@ -300,6 +313,7 @@ void read(Section in, const std::string& generated_run_name, Config& c) {
   read(in.section("model"), c.model);
   read(in.section("train_dataset"), c.train_dataset);
   c.eval_dataset.path = c.train_dataset.path;
+  if (is_remote(c.eval_dataset.path)) c.eval_dataset.local = c.train_dataset.local;
   read(in.section("eval_dataset"), c.eval_dataset);
   in.read("loader_memory", c.loader_memory, "a number of bytes > 0 (2e9), or null for five batches",
           is_positive<double>);

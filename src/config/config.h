@@ -30,10 +30,10 @@ struct ModelConfig {
 };
 
 struct DatasetConfig {
-  std::string path;  // folder with the shards of both splits
-  std::optional<std::string>
-      local;  // folder on a disk of each node: shards are copied there, and read from there; none: they are not
-  std::optional<double> local_limit;  // bytes that these copies may have; none: what the disk has
+  std::string path;  // folder with the shards of both splits; s3://, https:// or http:// where they are fetched from
+  // Folder on a disk of each node: shards are copied or fetched there, and read from there; none: they are read where they are.
+  std::optional<std::string> local;
+  std::optional<double> local_limit;  // bytes that they may have there; none: what the disk has
   int resize_size = -1;               // shorter side in pixels before cropping; <= 0: as it is
   int crop_size = 224;                // side in pixels that the network sees
   std::int64_t batch_size = 2048;     // global: shared by all ranks

@@ -30,12 +30,14 @@ struct Faults {
   std::string first;  // sentence about the first bad one
 };
 
-void read_some(const ShardSet& shards, const MpiSession& mpi, Faults& faults) {
+/// @param remote  of shards that are fetched: what is not here is checked when it comes
+void read_some(const ShardSet& shards, const RemoteShards* remote, const MpiSession& mpi, Faults& faults) {
   std::vector<std::byte> buffer;
   std::int64_t start = 0;
   for (int shard = 0; shard < shards.shard_count(); ++shard) {
     const std::int64_t size = shards.shard_size(shard), count = std::min(size, kImagesPerShard);
-    for (std::int64_t i = 0; i < count && shard % mpi.local_size() == mpi.local_rank(); ++i) {
+    const bool mine = shard % mpi.local_size() == mpi.local_rank() && (!remote || remote->is_here(shard));
+    for (std::int64_t i = 0; i < count && mine; ++i) {
       ++faults.read;
       try {
         shards.read(start + i * size / count, buffer);
@@ -45,6 +47,26 @@ void read_some(const ShardSet& shards, const MpiSession& mpi, Faults& faults) {
     }
     start += size;
   }
+}
+
+void add_remote_row(const std::string& key, const DatasetConfig& config, const ShardSet& shards,
+                    const RemoteShards* remote, Table& table) {
+  if (!remote) return;
+  table.add({.name = key,
+             .found = str(config.path, ": answers; ", remote->here(), " of ", shards.shard_count(), " shards are in ",
+                          *config.local)});
+}
+
+/// What is read for the measurement: the beginning of an epoch, which of shards that are fetched would need most of them; so of these the
+/// beginning of the set.
+BatchPlan plan_to_measure(const MpiSession& mpi, const Config& config, const Data& data) {
+  const ShardSet& shards = *data.train_shards;
+  const std::int64_t batch = config.train_dataset.batch_size;
+  if (!data.train_remote || data.train_remote->here() == shards.shard_count())
+    return train_plan(shards.size(), batch, mpi.rank(), mpi.size(), 0, 0);
+  std::vector<std::byte> buffer;
+  shards.read(0, buffer);  // waits for the shard, before the clock runs
+  return eval_plan(std::min(shards.size(), std::max(batch, shards.shard_size(0))), batch, mpi.rank(), mpi.size());
 }
 
 /// Sum over the ranks of a number of this one.
@@ -76,13 +98,15 @@ std::unique_ptr<Data> check_shards(const MpiSession& mpi, const Config& config, 
       {.name = "shards",
        .found = str(contents_of(train), ", ", contents_of(eval), ", ",
                     bytes_text(total_bytes(train) + total_bytes(eval)), ", ", train.class_names().size(), " classes")});
+  add_remote_row("train_dataset", config.train_dataset, train, data->train_remote.get(), table);
+  add_remote_row("eval_dataset", config.eval_dataset, eval, data->eval_remote.get(), table);
   return data;
 }
 
 void check_checksums(const MpiSession& mpi, const Data& data, Table& table) {
   Faults mine;
-  read_some(*data.train_shards, mpi, mine);
-  read_some(*data.eval_shards, mpi, mine);
+  read_some(*data.train_shards, data.train_remote.get(), mpi, mine);
+  read_some(*data.eval_shards, data.eval_remote.get(), mpi, mine);
   const auto read = static_cast<std::int64_t>(sum(static_cast<double>(mine.read)));
   const auto bad = static_cast<std::int64_t>(sum(static_cast<double>(mine.bad)));
   const auto sentences = gather_texts(mine.first);
@@ -102,8 +126,7 @@ ReadRate measure_reading(const MpiSession& mpi, const Config& config, Data& data
   HostBatch batch;
   mpi.barrier();
   const bool passed = table.passes("reading", [&] {
-    const BatchPlan plan =
-        train_plan(data.train_shards->size(), config.train_dataset.batch_size, mpi.rank(), mpi.size(), 0, 0);
+    const BatchPlan plan = plan_to_measure(mpi, config, data);
     const auto start = Clock::now();
     data.train_loader.start(plan);
     double seconds = 0, bytes = 0;

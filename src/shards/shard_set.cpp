@@ -69,6 +69,7 @@ struct ShardSet::State {
       std::vector<std::atomic<const LazyFile*>>(index.shards());  // nullptr: none
   std::mutex copies_mutex = {};
   std::vector<std::unique_ptr<LazyFile>> all_copies = {};  // left ones too: a thread may be reading
+  std::shared_ptr<Arrivals> arrivals = {};                 // nullptr: all images are there from the start
 
   struct Place {
     const LazyFile& file;
@@ -78,6 +79,31 @@ struct ShardSet::State {
     const std::size_t shard = index.shard_of(sample);
     return {*files[shard], shard, static_cast<std::size_t>(sample) - index.first[shard],
             static_cast<std::size_t>(sample)};
+  }
+
+  /// From the shard itself.
+  void read_file(const Place& place, std::uint64_t offset, std::span<std::byte> to) const {
+    const std::string& path = place.file.path();
+    std::size_t got = 0;
+    bool again = false;
+    with_retries("reading", path, [&] {
+      // A handle that has gone stale stays so: a later try opens the file anew, for itself alone.
+      got = std::exchange(again, true) ? read_at(open_to_read(path).get(), offset, to, path)
+                                       : read_at(place.file.get(), offset, to, path);
+    });
+    if (got != to.size())
+      throw Error(str(path, ": image ", place.image, " (sample ", place.sample, "): got ", got, " bytes, expected ",
+                      to.size(), ": truncated since it was opened"));
+  }
+
+  /// The same, with images that come and go.
+  void read_arrived(const Place& place, std::uint64_t offset, std::span<std::byte> to) const {
+    const int shard = static_cast<int>(place.shard);
+    std::uint64_t ticket = 0;
+    do {
+      ticket = arrivals->wait_for(shard);
+      read_file(place, offset, to);
+    } while (!arrivals->has_stayed(shard, ticket));
   }
 
   const LazyFile* copy_of(const Place& place) const { return copies[place.shard].load(std::memory_order_acquire); }
@@ -140,6 +166,10 @@ std::int64_t ShardSet::shard_size(int shard) const {
   return static_cast<std::int64_t>(state_->index.first[i + 1] - state_->index.first[i]);
 }
 
+std::int64_t ShardSet::first_sample(int shard) const {
+  return static_cast<std::int64_t>(state_->index.first[static_cast<std::size_t>(shard)]);
+}
+
 std::int32_t ShardSet::label(std::int64_t sample) const {
   return state_->index.labels[static_cast<std::size_t>(sample)];
 }
@@ -171,6 +201,11 @@ std::string ShardSet::source_name(std::int64_t sample) const {
 
 const std::string& ShardSet::path_of(std::int64_t sample) const { return state_->find(sample).file.path(); }
 
+ShardSet::Extent ShardSet::extent_of(std::int64_t sample) const {
+  const std::uint64_t begin = state_->index.offsets[static_cast<std::size_t>(sample)];
+  return {begin, begin + stored_bytes(sample)};
+}
+
 std::string ShardSet::describe(std::int64_t sample) const {
   const auto place = state_->find(sample);
   return str("sample ", sample, " (", shard_file_name(state_->split, static_cast<int>(place.shard)), ", image ",
@@ -197,24 +232,17 @@ StoredImage ShardSet::read(std::int64_t sample, std::vector<std::byte>& buffer) 
 
 void ShardSet::read_part(std::int64_t sample, std::uint64_t begin, std::span<std::byte> to) const {
   const auto place = state_->find(sample);
-  const std::string& path = place.file.path();
   assert(begin <= stored_bytes(sample) && to.size() <= stored_bytes(sample) - begin);
   const std::uint64_t offset = state_->index.offsets[place.sample] + begin;
-  if (state_->read_copy(place, offset, to)) return;
-  std::size_t got = 0;
-  bool again = false;
-  with_retries("reading", path, [&] {
-    // A handle that has gone stale stays so: a later try opens the file anew, for itself alone.
-    got = std::exchange(again, true) ? read_at(open_to_read(path).get(), offset, to, path)
-                                     : read_at(place.file.get(), offset, to, path);
-  });
-  if (got != to.size())
-    throw Error(str(path, ": image ", place.image, " (sample ", sample, "): got ", got, " bytes, expected ", to.size(),
-                    ": truncated since it was opened"));
+  if (state_->arrivals)
+    state_->read_arrived(place, offset, to);
+  else if (!state_->read_copy(place, offset, to))
+    state_->read_file(place, offset, to);
 }
 
 void ShardSet::read_ahead(std::int64_t sample) const {
   const auto place = state_->find(sample);
+  if (state_->arrivals && !state_->arrivals->is_here(static_cast<int>(place.shard))) return;
   const LazyFile* const copy = state_->copy_of(place);
   ::posix_fadvise(copy ? copy->get() : place.file.get(), static_cast<off_t>(state_->index.offsets[place.sample]),
                   static_cast<off_t>(stored_bytes(sample)), POSIX_FADV_WILLNEED);
@@ -228,18 +256,29 @@ void ShardSet::read_from_copy(int shard, const std::string& path) const {
   state_->all_copies.push_back(std::move(copy));
 }
 
-void ShardSet::check_copy(int shard, const std::string& path, const std::atomic<bool>& stop) const {
+void ShardSet::wait_for(std::shared_ptr<Arrivals> arrivals) const { state_->arrivals = std::move(arrivals); }
+
+std::int64_t ShardSet::first_wrong_image(int shard, const std::string& path, std::int64_t begin,
+                                         const std::atomic<bool>& stop) const {
   const ShardIndex& index = state_->index;
   const FileDescriptor file = open_to_read(path);
   const std::uint64_t first = index.first[static_cast<std::size_t>(shard)];
   std::vector<std::byte> buffer;
-  for (std::int64_t image = 0; image < shard_size(shard) && !stop; ++image) {
+  std::int64_t image = begin;
+  for (; image < shard_size(shard) && !stop; ++image) {
     const std::size_t sample = first + static_cast<std::uint64_t>(image);
     buffer.resize(index.sizes[sample]);
     if (read_at(file.get(), index.offsets[sample], buffer, path) != buffer.size() ||
         crc32c(buffer) != index.crc32c[sample])
-      throw Error(str(path, ": image ", image, " is not what it is in ", shard_path(shard)));
+      break;
   }
+  return image;
+}
+
+void ShardSet::check_copy(int shard, const std::string& path, const std::atomic<bool>& stop) const {
+  const std::int64_t image = first_wrong_image(shard, path, 0, stop);
+  if (image < shard_size(shard) && !stop)
+    throw Error(str(path, ": image ", image, " is not what it is in ", shard_path(shard)));
 }
 
 void ShardSet::drop_from_page_cache() const {

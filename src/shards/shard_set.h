@@ -10,6 +10,7 @@
 
 #include "base/node_memory.h"
 #include "base/stored_image.h"
+#include "shards/arrivals.h"
 
 namespace mosaic {
 
@@ -49,6 +50,7 @@ class ShardSet {
   int shard_count() const;
   const std::string& shard_path(int shard) const;
   std::int64_t shard_size(int shard) const;  // samples in it
+  std::int64_t first_sample(int shard) const;
 
   std::int32_t label(std::int64_t sample) const;
   std::string source_name(std::int64_t sample) const;  // below the split's folder: "n01440764/n01440764_10026.JPEG"
@@ -59,6 +61,12 @@ class ShardSet {
 
   /// The shard that a sample is in.
   const std::string& path_of(std::int64_t sample) const;
+
+  /// The bytes [begin, end) of that file which are the sample's image.
+  struct Extent {
+    std::uint64_t begin = 0, end = 0;
+  };
+  Extent extent_of(std::int64_t sample) const;
 
   /// "sample 48211 (train-00017.h5, image 412, n01440764/n01440764_10026.JPEG)": for messages.
   std::string describe(std::int64_t sample) const;
@@ -80,6 +88,15 @@ class ShardSet {
   /// From now on read the images of `shard` from `path`, a copy of its file. Where a read from there fails, or an image has not its checksum,
   /// the copy is left, with a warning, and the shard's own file is read again. Thread-safe, also beside reads.
   void read_from_copy(int shard, const std::string& path) const;
+
+  /// From now on wait for the images of a shard before one is read from it. Call before the first read.
+  void wait_for(std::shared_ptr<Arrivals> arrivals) const;
+
+  /// The first image of `shard`, counted in it, from `begin` on, which `path`, a copy of its file or that itself, does not hold with its
+  /// checksum; shard_size(shard) if it holds them all.
+  /// @param stop  once true, the rest is left out
+  std::int64_t first_wrong_image(int shard, const std::string& path, std::int64_t begin,
+                                 const std::atomic<bool>& stop) const;
 
   /// Read every image of `shard` from `path`, a copy of its file, and compare its checksum.
   /// @param stop  once true, the rest is left out

@@ -172,6 +172,18 @@ ShardTables read_shard_tables(const std::string& path) {
   return t;
 }
 
+ShardOutline read_shard_outline(const std::string& path) {
+  const Hdf5Session session;
+  const H5File file = open_shard_file(path, H5F_ACC_RDONLY);
+  check_format(file, path);
+  ShardOutline outline{.shards = read_number_attribute<std::uint32_t>(file, "shards", path)};
+  if (outline.shards == 0) throw Error(str(path, ": packing was not finished: run the same `preprocess pack` again"));
+  const H5Dataset pool = open_column(file, "bytes", path);
+  outline.pool_size = length_of(pool, "bytes", path);
+  outline.pool_offset = place_of(pool, "bytes", outline.pool_size, path);
+  return outline;
+}
+
 void add_to_fingerprint(Fingerprint& fingerprint, const ShardTables& t) {
   for (std::size_t i = 0; i < t.size(); ++i)
     fingerprint.add(t.labels[i], static_cast<StoredKind>(t.kinds[i]), t.widths[i], t.heights[i], t.sizes[i],

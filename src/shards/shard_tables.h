@@ -37,6 +37,16 @@ struct ShardTables {
 /// @throws Error naming `path`, what was found and what was expected
 ShardTables read_shard_tables(const std::string& path);
 
+/// The place of a shard's images, and how many shards there are: what has to be known of a file before all of it is there.
+struct ShardOutline {
+  std::uint64_t pool_offset = 0, pool_size = 0;  // bytes from the start of the file; bytes
+  std::uint32_t shards = 0;                      // of the split
+};
+
+/// Read HDF5's structure, and no table. The file has its full size; where bytes are missing, zeros stand for them.
+/// @throws Error naming `path` if what is needed is not there, or the shard is not finished
+ShardOutline read_shard_outline(const std::string& path);
+
 /// All images of `tables`, in order.
 void add_to_fingerprint(Fingerprint& fingerprint, const ShardTables& tables);
 

@@ -43,11 +43,15 @@ class Trainer {
         store_(run, run.config.save_folder, run.config.save_num_checkpoints_to_keep, data.train_shards->fingerprint()),
         stop_requests_(log ? log->folder() : "", job_end(run.config.time_limit), run.config.stop_margin) {}
 
-  ~Trainer() { data_.train_loader.start({}); }  // its threads call back for the next epoch's plan
+  ~Trainer() {
+    data_.stop_fetching();         // for batches that nobody will ask for
+    data_.train_loader.start({});  // its threads call back for the next epoch's plan
+  }
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
   TrainResult run_all() {
+    if (data_.train_remote && run_.config.is_train) begin_fetching();
     if (run_.config.initial_evaluation || !run_.config.is_train || run_.evaluation_due) run_evaluation();
     if (!run_.config.is_train) return finish();
     while (!is_over(run_) && !result_.stopped) train_epoch();
@@ -56,6 +60,12 @@ class Trainer {
   }
 
  private:
+  /// The first shards come while the first evaluation is made.
+  void begin_fetching() const {
+    const std::int64_t batch = run_.now.batch_in_epoch;
+    data_.train_remote->at(run_.now.epoch, batch * run_.config.train_dataset.batch_size);
+  }
+
   void train_epoch() {
     const Config& config = run_.config;
     const std::int64_t first = run_.now.batch_in_epoch;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "batch/loader.h"
+#include "remote/remote_shards.h"
 #include "report/run_log.h"
 #include "shards/local_copies.h"
 #include "train/evaluate.h"
@@ -15,8 +16,16 @@ namespace mosaic {
 /// The two data sets and who reads them.
 struct Data {
   std::shared_ptr<const ShardSet> train_shards, eval_shards;
-  std::unique_ptr<LocalCopies> train_copies, eval_copies;  // nullptr: none are made
+  std::unique_ptr<LocalCopies> train_copies, eval_copies;   // nullptr: none are made
+  std::unique_ptr<RemoteShards> train_remote, eval_remote;  // nullptr: the shards are in the file system
   Loader train_loader, eval_loader;
+
+  ~Data() { stop_fetching(); }
+  /// Shards that are not here do not come any more: loaders that wait for them end.
+  void stop_fetching() const {
+    for (const auto* remote : {&train_remote, &eval_remote})
+      if (*remote) (*remote)->stop();
+  }
 };
 
 /// What a run ends with, on every rank.

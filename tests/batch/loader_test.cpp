@@ -269,6 +269,15 @@ TEST_CASE("an image that cannot be decoded is named where its batch is asked for
   CHECK(read_all(loader, {.samples = {1}, .batch_size = 1}).size() == 1);
 }
 
+TEST_CASE("a loader tells which batch of which epoch it begins, also in the middle of one", "[batch]") {
+  const SmallSet set;
+  Loader loader(set.shards, train_view(), 2);
+  std::vector<std::pair<std::int64_t, std::int64_t>> told;
+  loader.tell([&](std::int64_t epoch, std::int64_t batch) { told.emplace_back(epoch, batch); });
+  read_all(loader, train_plan(40, 8, 0, 1, 3, 2));
+  CHECK(told == std::vector<std::pair<std::int64_t, std::int64_t>>{{3, 2}, {3, 3}, {3, 4}});
+}
+
 TEST_CASE("an empty plan has no batches, and waiting is counted", "[batch]") {
   const SmallSet set;
   Loader loader(set.shards, train_view(), 1);

@@ -343,7 +343,9 @@ TEST_CASE("a value of the wrong kind or out of range is refused with line, key, 
       {"eval_dataset: {resize_size: 65536}",
        "eval_dataset.resize_size: got 65536, expected a side in pixels, up to 65535, or -1 to leave images as they "
        "are"},
-      {"eval_dataset: {path: null}", "eval_dataset.path: got null, expected the folder with the shards of both splits"},
+      {"eval_dataset: {path: null}",
+       "eval_dataset.path: got null, expected the folder with the shards of both splits, or its s3:// or https:// "
+       "address"},
       {"optimizer: {lr: 0}", "optimizer.lr: got 0, expected a number > 0"},
       {"optimizer: {lr: .nan}", "optimizer.lr: got .nan, expected a number > 0"},
       {"optimizer: {lr: .inf}", "optimizer.lr: got .inf, expected a number > 0"},
@@ -385,17 +387,23 @@ TEST_CASE("what belongs to a later version is accepted when it is off, and else 
 
   const std::vector<std::pair<std::string, std::string>> cases{
       {"eval_dataset: {is_streaming: true}",
-       "eval_dataset.is_streaming: got true, but streaming is not supported in this version: expected false, and a "
-       "folder as path"},
+       "eval_dataset.is_streaming: got true, but path is /data: expected false, or s3://, https:// or http:// as path"},
       {"eval_dataset: {local_limit: 0}",
        "eval_dataset.local_limit: got 0, expected a number of bytes > 0 (5e11), or null for what the disk has"},
       {"eval_dataset: {path: s3://my-bucket/my-imagenet}",
-       "eval_dataset.path: got s3://my-bucket/my-imagenet, but object stores are not supported in this version: "
-       "expected "
-       "a path in the file system"},
+       "eval_dataset.path: got s3://my-bucket/my-imagenet, but shards are fetched into a folder on a disk of each "
+       "node: "
+       "expected one as `local`"},
+      {"eval_dataset: {path: gs://bucket/set, local: /local}",
+       "eval_dataset.path: got gs://bucket/set, but that is none of the servers known here: expected a folder, s3://, "
+       "https:// or http://"},
+      {"eval_dataset: {local: s3://bucket}",
+       "eval_dataset.local: got s3://bucket, but only the shards of a data set may lie in an object store: expected a "
+       "path in the file system"},
       {"save_folder: gs://bucket/runs",
-       "save_folder: got gs://bucket/runs, but object stores are not supported in this version: expected a path in the "
-       "file system"},
+       "save_folder: got gs://bucket/runs, but only the shards of a data set may lie in an object store: expected a "
+       "path "
+       "in the file system"},
       {"device_train_microbatch_size: automatic",
        "device_train_microbatch_size: got automatic, expected a number of images, 1 or more, null for all that a rank "
        "has of a batch, or auto for as many of them as memory has room for"},
@@ -427,9 +435,11 @@ TEST_CASE("an unknown key is answered with the nearest known one, or with all", 
 
 TEST_CASE("the path of the training data must be given", "[config]") {
   CHECK(YamlFile("seed: 1\ntrain_dataset:\n  flip: false\n", "").error() ==
-        "run.yaml:2: train_dataset.path: this key is missing, expected the folder with the shards of both splits");
+        "run.yaml:2: train_dataset.path: this key is missing, expected the folder with the shards of both splits, or "
+        "its s3:// or https:// address");
   CHECK(YamlFile("seed: 1\n", "").error() ==
-        "run.yaml: train_dataset.path: this key is missing, expected the folder with the shards of both splits");
+        "run.yaml: train_dataset.path: this key is missing, expected the folder with the shards of both splits, or its "
+        "s3:// or https:// address");
   CHECK(YamlFile("train_dataset: {pth: /data}\n", "").error() ==
         "run.yaml:1: train_dataset.pth: unknown key; did you mean path?");
 }
