@@ -140,7 +140,7 @@ class RemoteTest(ProgramTest):
         self.s3.share = 0.1
         self.assertEqual(self.remote_losses(ranks=2), expected)
 
-    def test_in_block_order_with_room_for_some_shards(self):
+    def test_in_block_order(self):
         block = {"train_dataset__shuffle": "block", "train_dataset__shuffle_block": 7, "train_dataset__shuffle_window": 8}
         expected = self.folder_losses(**block)
         self.assertEqual(self.remote_losses(**block), expected)
