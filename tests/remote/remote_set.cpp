@@ -15,7 +15,12 @@ std::vector<Sample> large_samples() {
   std::vector<Sample> samples;
   std::uint32_t x = 17;
   for (int i = 0; i < RemoteSet::kImages; ++i) {
-    Sample s{.kind = StoredKind::kPixels, .width = 300, .height = 200, .bytes = {}, .label = i % 3, .name = std::to_string(i)};
+    Sample s{.kind = StoredKind::kPixels,
+             .width = 300,
+             .height = 200,
+             .bytes = {},
+             .label = i % 3,
+             .name = std::to_string(i)};
     while (s.bytes.size() < 180'000) s.bytes += static_cast<char>((x = x * 1664525 + 1013904223) >> 24);
     samples.push_back(std::move(s));
   }
