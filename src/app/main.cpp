@@ -1,5 +1,6 @@
 #include <ATen/Parallel.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <ctime>
@@ -103,11 +104,28 @@ class AbortWithGroup {
   Watchdog& watchdog_;
 };
 
+/// What counts as a hang.
+/// @param missing  bytes of shards that are still to be fetched: the first step waits for nearly all of them, later ones for those that are under
+///                 way at once
+HangLimits hang_limits(const Config& config, double missing) {
+  constexpr double kSlowestFetch = 20e6, kUnderWay = 8e9;  // bytes a second that still count as alive; bytes
+  if (config.hang_limit == 0) return {.floor = 0, .first = config.hang_limit_first};
+  return {.floor = config.hang_limit + std::min(missing, kUnderWay) / kSlowestFetch,
+          .first = config.hang_limit_first + missing / kSlowestFetch};
+}
+
+/// Of the node that lacks most. Collective.
+double missing_bytes(const Data& data) {
+  double missing = 0;
+  for (const auto& text : gather_texts(str(data.missing_bytes()))) missing = std::max(missing, std::stod(text));
+  return missing;
+}
+
 ExitCode run(const MpiSession& mpi, Watchdog& watchdog, const RunCommand& command) {
   Config config = read_config(command, mpi);
   start_log(mpi.rank(), mpi.size(), config.python_log_level);
   const ActivityBoard board(mpi);
-  watchdog.watch(board, mpi.rank(), {.floor = config.hang_limit, .first = config.hang_limit_first}, config.log_folder);
+  watchdog.watch(board, mpi.rank(), hang_limits(config, 0), config.log_folder);
   if (command.check_only) {
     preflight(mpi, config, command.calibration);
     return kExitDone;
@@ -131,6 +149,7 @@ ExitCode run(const MpiSession& mpi, Watchdog& watchdog, const RunCommand& comman
     run = build_run(config, *ranks.group, ranks.device, at::kFloat, data->train_shards->size());
     run->processes_on_node = mpi.local_size();
   });
+  watchdog.watch(board, mpi.rank(), hang_limits(config, missing_bytes(*data)), config.log_folder);
   if (const auto path = start_from(config)) {
     load_checkpoint(*path, *run, data->train_shards->fingerprint());
   } else if (config.init_from) {

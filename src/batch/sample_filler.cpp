@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "shards/arrivals.h"
 
 namespace mosaic {
 namespace {
@@ -37,6 +38,8 @@ void SampleFiller::fill(Slab& slab, std::int64_t i, std::int64_t epoch, std::int
   std::string fault;
   try {
     return read_and_render(slab, i, epoch, sample);
+  } catch (const NotArrived&) {
+    throw;
   } catch (const Error& e) {
     fault = e.what();
   }
@@ -45,6 +48,8 @@ void SampleFiller::fill(Slab& slab, std::int64_t i, std::int64_t epoch, std::int
     const std::int64_t neighbour = (sample + k) % samples;
     try {
       read_and_render(slab, i, epoch, neighbour);
+    } catch (const NotArrived&) {
+      throw;
     } catch (const Error&) {  // the first one's fault is told
       continue;
     }

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "packed/packed_record.h"
+#include "shards/arrivals.h"
 
 namespace mosaic {
 namespace {
@@ -62,6 +63,8 @@ void SampleReader::read_block_rows(std::int64_t sample, Box box, std::span<std::
     }
     const PackedRecord::Range rows = PackedRecord(image).bytes_of_rows(box.top, box.top + box.height - 1);
     if (rows.end > done) read_range(sample, std::max(rows.begin, done), rows.end, image);
+  } catch (const NotArrived&) {
+    throw;
   } catch (const Error& e) {
     throw Error(str(shards_->describe(sample), ": ", e.what()), e.exit_code());
   }

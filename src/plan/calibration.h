@@ -14,7 +14,7 @@ struct StepCost {
   int side = 0;                           // pixels
   std::int64_t images = 0;                // of one rank and step
   bool sam = false;                       // a step of two passes
-  double seconds = 0, low = 0, high = 0;  // a step: median, quartiles; without waiting for data and for other ranks
+  double seconds = 0, low = 0, high = 0;  // a step: mean, and the quartiles around it; without waiting for data and for other ranks
   double network = 0;                     // in which the rank stands still for the others
   double exchange = 0;  // what the exchange of gradients takes by itself, most of it while the rank computes
 };

@@ -33,8 +33,9 @@ Estimate outside(const std::vector<Point>& points, double x, const std::string& 
   if (points.size() > 1) {
     y = on_line(points.front(), points.back(), x);
     const double value = proportional.value;
-    y.value = above ? std::min(y.value, value) : std::max(y.value, value);
-    y.low = std::min({y.low, y.value, value});
+    // Costs that fall with x, by noise, do not fall on for ever.
+    y.value = above ? std::clamp(y.value, std::min(nearest.y.value, value), value) : std::max(y.value, value);
+    y.low = std::max(std::min({y.low, y.value, value}), std::min(nearest.y.low, proportional.low));
     y.high = std::max({y.high, y.value, value});
   }
   if (!above) y.high = std::max(y.high, std::min(nearest.y.value, 2 * y.value));
@@ -65,8 +66,8 @@ Estimate operator*(const Estimate& a, double factor) {
 }
 
 Estimate larger_of(const Estimate& a, const Estimate& b) {
-  Estimate larger{std::max(a.value, b.value), std::max(a.low, b.low), std::max(a.high, b.high),
-                  a.value >= b.value ? a.assumed : b.assumed};
+  Estimate larger{std::max(a.value, b.value), std::max(a.low, b.low), std::max(a.high, b.high), a.assumed};
+  add_new(larger.assumed, b.assumed);
   return larger;
 }
 

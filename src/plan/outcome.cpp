@@ -44,7 +44,8 @@ std::string compare_with_plan(const std::string& plan_json, const Outcome& outco
   try {
     return compare(Json::parse(plan_json), outcome).dump();
   } catch (const nlohmann::json::exception& e) {  // somebody's own file: no reason to fail at the end of a run
-    return Json{{"not_compared", str("plan.json is no plan: ", e.what())}}.dump();
+    return Json{{"not_compared", str("plan.json is no plan: ", e.what())}}.dump(-1, ' ', false,
+                                                                                Json::error_handler_t::replace);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "batch/loader.h"
@@ -19,19 +20,20 @@ double loader_bytes(const Config& config, const DatasetConfig& set, int ranks) {
                              Loader::batch_bytes(set.batch_size / ranks, set.crop_size));
 }
 
-/// What grows with the batch: pixels of the largest step that was calibrated.
-double largest_step(const std::vector<StepCost>& steps) {
+/// What grows with the batch: pixels of the largest step that was calibrated, in micro-batches of at most that many images.
+double largest_step(const std::vector<StepCost>& steps, std::int64_t micro_batch) {
   double pixels = 0;
   for (const StepCost& step : steps)
-    pixels = std::max(pixels, static_cast<double>(step.images) * step.side * step.side);
+    pixels = std::max(pixels, static_cast<double>(std::min(step.images, micro_batch)) * step.side * step.side);
   return pixels;
 }
 
 Estimate rank_memory(const Calibration& near, const Config& config, const RunShape& shape) {
-  const double calibrated = largest_step(near.steps);
+  const std::int64_t micro_batch =
+      config.device_train_microbatch_size.value_or(std::numeric_limits<std::int64_t>::max());
+  const double calibrated = largest_step(near.steps, micro_batch);
   double planned = 0;
-  std::int64_t images = shape.rank_batch;
-  if (config.device_train_microbatch_size) images = std::min(images, *config.device_train_microbatch_size);
+  const std::int64_t images = std::min(shape.rank_batch, micro_batch);
   for (const StepKind& kind : shape.steps)
     planned = std::max(planned, static_cast<double>(images) * kind.side * kind.side);
   const double step_bytes = std::max(near.memory_after - near.memory_before, 0.0);
@@ -114,8 +116,10 @@ Prediction predict(const Config& config, const std::vector<Calibration>& calibra
   p.total = work + start_seconds * (p.jobs ? p.jobs->value : 1);
   p.node_hours = p.total * (p.where.nodes / 3600.0);
 
-  const double rate = near.image_bytes * near.threads / std::max(near.read_seconds, 1e-9) * ranks;
+  const double rate = near.image_bytes * p.where.threads / std::max(near.read_seconds, 1e-9) * ranks;
   p.readable_bytes_per_second = Estimate{rate, rate, rate};
+  if (p.where.threads > 1)
+    p.readable_bytes_per_second = p.readable_bytes_per_second.assuming("threads read in proportion to one of them");
   if (ranks != near.ranks)
     p.readable_bytes_per_second = p.readable_bytes_per_second.assuming(
         str("disks and file systems give ", ranks, " ranks in proportion to ", near.ranks));

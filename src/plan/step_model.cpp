@@ -86,7 +86,7 @@ Estimate network_seconds(const Basis& basis, const Placement& where, const StepK
   // What was hidden stays hidden, what was not stays, and what is more now adds to it.
   const Estimate shown = measured(&StepCost::network), busy = measured(&StepCost::exchange);
   const double hidden = near.ranks > 1 ? std::max(busy.value - shown.value, 0.0) : kHidden * compute.value;
-  const auto left = [&](double ring) { return std::max(ring - hidden, std::min(shown.value, ring)); };
+  const auto left = [&](double ring) { return std::max(ring - hidden, shown.value); };
   Estimate network{left(all.value), left(all.low), left(all.high), all.assumed};
   return network.widened(0.7, 1.5).assuming(
       str("the network of ", where.ranks, " ranks, from that of ", basis.exchange_ranks, ", in a ring"));
@@ -104,8 +104,8 @@ Basis choose_basis(const std::vector<Calibration>& calibrations, const Config& c
       other_net = reason;
       continue;
     }
-    if (!largest || c.ranks > largest->ranks) largest = c;
-    if (!nearest || closeness(c) > closeness(*nearest)) nearest = c;
+    if (!largest || c.ranks >= largest->ranks) largest = c;  // the later one of equals
+    if (!nearest || closeness(c) >= closeness(*nearest)) nearest = c;
   }
   if (!nearest)
     throw Error(str("--plan: no calibration is of this net: ", other_net,

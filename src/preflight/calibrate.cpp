@@ -7,6 +7,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/error.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -37,12 +38,15 @@ std::set<int> sides_to_measure(const RunShape& shape, int full) {
   return {least, between, most};
 }
 
+/// As many images as one measurement may take, up to `most`. @param seconds  that `few` take
+std::int64_t affordable(double seconds, std::int64_t few, std::int64_t most) {
+  return std::clamp(static_cast<std::int64_t>(kLongestStep * static_cast<double>(few) / seconds), few, most);
+}
+
 /// Images of a rank, two numbers of them, the larger one that of the run unless its steps would take too long.
 std::vector<std::int64_t> batches_to_measure(Rehearsal& rehearsal, int full, std::int64_t rank_batch) {
   const std::int64_t few = std::min(kFewImages, rank_batch);
-  const double each = rehearsal.train(full, few, false).seconds / static_cast<double>(few);
-  const auto most = static_cast<std::int64_t>(kLongestStep / each);
-  const std::int64_t large = std::clamp(most, few, rank_batch);
+  const std::int64_t large = affordable(rehearsal.train(full, few, false).seconds, few, rank_batch);
   const std::int64_t small = std::max(large / 2, std::min<std::int64_t>(large, 2));  // batch norm wants two
   return small == large ? std::vector{large} : std::vector{small, large};
 }
@@ -69,6 +73,15 @@ double gradient_bytes(const Run& run) {
   return static_cast<double>(numbers * (run.config.bf16_gradient_exchange ? 2 : 4));
 }
 
+/// @throws Error if shards are still to be fetched: the time of that is not what steps cost
+void check_that_all_is_here(const Data& data) {
+  const auto all = [](const auto& remote, const ShardSet& shards) {
+    return !remote || remote->here() == shards.shard_count();
+  };
+  if (!all(data.train_remote, *data.train_shards) || !all(data.eval_remote, *data.eval_shards))
+    throw Error("not all shards are on this node yet: calibrate when a run has fetched them");
+}
+
 void measure_steps(const Run& run, Rehearsal& rehearsal, const RunShape& shape, Calibration& c) {
   const int full = run.config.train_dataset.crop_size;
   const std::set<int> sides = sides_to_measure(shape, full);
@@ -80,8 +93,9 @@ void measure_steps(const Run& run, Rehearsal& rehearsal, const RunShape& shape, 
     if (run.config.algorithms.sam) c.steps.push_back(rehearsal.train(side, batches.back(), true));
   }
   c.memory_after = rehearsal.largest(static_cast<double>(take_peak_resident_bytes()));
-  for (const std::int64_t images :
-       std::set{std::max<std::int64_t>(shape.eval_rank_batch / 2, 1), shape.eval_rank_batch})
+  const std::int64_t few = std::min(kFewImages, shape.eval_rank_batch);
+  const std::int64_t large = affordable(rehearsal.evaluation(few).seconds, few, shape.eval_rank_batch);
+  for (const std::int64_t images : std::set{std::max<std::int64_t>(large / 2, 1), large})
     c.evaluation.push_back(rehearsal.evaluation(images));
 }
 
@@ -104,6 +118,7 @@ std::optional<Calibration> calibrate(const MpiSession& mpi, const Ranks& ranks, 
                 .checkpoint_seconds = before.checkpoint_seconds,
                 .start_seconds = before.start_seconds,
                 .memory_before = before.memory};
+  if (!table.passes("calibration", [&] { check_that_all_is_here(data); })) return std::nullopt;
   const bool passed = table.passes("calibration", [&] {
     const RunShape shape = run_shape(run.config, c.train_images, c.eval_images, mpi.size());
     Rehearsal rehearsal(mpi, run, data);

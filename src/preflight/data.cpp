@@ -66,7 +66,8 @@ BatchPlan plan_to_measure(const MpiSession& mpi, const Config& config, const Dat
     return train_plan(shards.size(), batch, mpi.rank(), mpi.size(), 0, 0);
   std::vector<std::byte> buffer;
   shards.read(0, buffer);  // waits for the shard, before the clock runs
-  return eval_plan(std::min(shards.size(), std::max(batch, shards.shard_size(0))), batch, mpi.rank(), mpi.size());
+  const std::int64_t whole = std::max<std::int64_t>(1, shards.shard_size(0) / batch) * batch;
+  return eval_plan(std::min(shards.size(), whole), batch, mpi.rank(), mpi.size());
 }
 
 /// Sum over the ranks of a number of this one.

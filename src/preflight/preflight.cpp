@@ -1,6 +1,7 @@
 #include "preflight/preflight.h"
 
 #include <ATen/Parallel.h>
+#include <malloc.h>
 
 #include <chrono>
 #include <ctime>
@@ -74,6 +75,9 @@ void preflight(const MpiSession& mpi, const Config& config, const std::string& c
   {
     const TimeLimit seconds = limit(mpi, "all-reduce");
     check_all_reduce(mpi, *ranks, table);
+#if defined(__GLIBC__)
+    ::malloc_trim(0);  // of its buffer, which a run has not
+#endif
   }
   std::unique_ptr<Run> run;
   {

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <vector>
 
+#include "base/error.h"
 #include "device/device_batch.h"
 #include "train/evaluate.h"
+#include "train/gather_numbers.h"
 #include "train/train_step.h"
 
 namespace mosaic {
@@ -34,7 +37,11 @@ std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named) {
 }  // namespace
 
 Rehearsal::Rehearsal(const MpiSession& mpi, Run& run, Data& data)
-    : mpi_(mpi), run_(run), data_(data), sam_(run.config.algorithms.sam) {
+    : mpi_(mpi),
+      run_(run),
+      data_(data),
+      sam_(run.config.algorithms.sam),
+      next_(data.train_shards->size() / mpi.size() / 2) {
   run_.config.algorithms.progressive_resizing.reset();
 }
 
@@ -52,13 +59,15 @@ double Rehearsal::largest(double mine) const {
 
 double Rehearsal::of_rank_0(double mine) const { return std::stod(gather_texts(mosaic::str(mine))[0]); }
 
-/// Images of the first epoch over and over.
-BatchPlan Rehearsal::plan(int side, std::int64_t images, std::int64_t batches) const {
+/// Images of the first epoch, over and over: those that were not read for longest, since a run reads from the disk, too.
+BatchPlan Rehearsal::plan(int side, std::int64_t images, std::int64_t batches) {
   const std::int64_t samples = data_.train_shards->size();
-  const std::vector<std::int64_t> order = shuffled(samples, 0);
+  const std::vector<std::int64_t> order =
+      epoch_samples(samples, 0, order_of(run_.config.train_dataset, run_.config.seed));
   BatchPlan plan{.samples = {}, .batch_size = images, .epoch = 0};
   for (std::int64_t i = 0; i < batches * images; ++i)
-    plan.samples.push_back(order[static_cast<std::size_t>((i * mpi_.size() + mpi_.rank()) % samples)]);
+    plan.samples.push_back(order[static_cast<std::size_t>(((next_ + i) * mpi_.size() + mpi_.rank()) % samples)]);
+  next_ += batches * images;
   plan.sides.assign(static_cast<std::size_t>(batches), side);
   return plan;
 }
@@ -97,12 +106,14 @@ StepCost Rehearsal::train(int side, std::int64_t images, bool sam) {
   const int steps = static_cast<int>(std::clamp(kSeconds / each, double{kLeastSteps}, double{kMostSteps}));
   for (int i = 0; i < steps; ++i) step();
   std::sort(own.begin(), own.end());
+  // Not their median: a run consists of all its steps, slow ones too.
+  const double average = std::accumulate(own.begin(), own.end(), 0.0) / steps;
   return {.side = side,
           .images = images,
           .sam = sam,
-          .seconds = mean(quantile(own, 0.5)),
-          .low = mean(quantile(own, 0.25)),
-          .high = mean(quantile(own, 0.75)),
+          .seconds = mean(average),
+          .low = mean(std::min(quantile(own, 0.25), average)),
+          .high = mean(std::max(quantile(own, 0.75), average)),
           .network = mean(network / steps),
           .exchange = mean(exchange / steps)};
 }
@@ -113,10 +124,21 @@ StepCost Rehearsal::evaluation(std::int64_t images) {
     mpi_.barrier();
     const auto start = Clock::now();
     data_.eval_loader.start(whole);
-    std::int64_t done = 0;
+    std::int64_t round = 0;
+    const auto ask = [&] {
+      gather_numbers(run_, {0.0, 0.0});
+    };  // the ranks of a run agree on stopping before each batch
     evaluate(run_, [&]() -> std::optional<Batch> {
-      const HostBatch host = done++ < batches ? data_.eval_loader.next() : nullptr;
-      if (!host) return std::nullopt;
+      HostBatch host;
+      if (round < batches) {
+        ask();
+        ++round;
+        host = data_.eval_loader.next();
+      }
+      if (!host) {
+        for (; round < batches; ++round) ask();  // this rank has one batch less
+        return std::nullopt;
+      }
       return to_device(host, run_.net.device(), run_.net.type(), run_.net.layout());
     });
     return mean(seconds_since(start)) / static_cast<double>(batches);
@@ -160,12 +182,17 @@ void Rehearsal::read(double& seconds, double& bytes) {
   const auto start = Clock::now();
   for (const std::int64_t sample : some.samples) {
     if (seconds_since(start) > kSeconds / 2) break;
-    data_.train_shards->read(sample, buffer);
+    try {
+      data_.train_shards->read(sample, buffer);
+    } catch (const Error&) {  // the loader says which, or replaces it
+      continue;
+    }
     bytes += static_cast<double>(data_.train_shards->stored_bytes(sample));
     ++images;
   }
-  seconds = mean(seconds_since(start) / static_cast<double>(images));
-  bytes = mean(bytes / static_cast<double>(images));
+  const double count = static_cast<double>(std::max<std::int64_t>(images, 1));
+  seconds = mean(seconds_since(start) / count);
+  bytes = mean(bytes / count);
 }
 
 }  // namespace mosaic

@@ -32,12 +32,13 @@ class Rehearsal {
  private:
   double mean(double mine) const;
   double of_rank_0(double mine) const;
-  BatchPlan plan(int side, std::int64_t images, std::int64_t batches) const;
+  BatchPlan plan(int side, std::int64_t images, std::int64_t batches);
 
   const MpiSession& mpi_;
   Run& run_;
   Data& data_;
   std::optional<SamConfig> sam_;
+  std::int64_t next_;  // place in the order of the first epoch, of this rank
 };
 
 }  // namespace mosaic

@@ -95,6 +95,9 @@ S3Access find_s3_access(const Environment& environment) {
     access.region = region;
   access.endpoint = setting(variable(environment, {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}), "endpoint_url");
   while (access.endpoint.ends_with('/')) access.endpoint.pop_back();
+  if (access.endpoint.find('@') != std::string::npos)
+    throw Error(
+        "endpoint_url of S3: got a URL with a user in it, which logs would show: put keys where keys are looked for");
   return access;
 }
 

@@ -29,6 +29,7 @@ void FetchPlan::follow() {
   }
   if (epoch == epoch_) return;
   const bool is_next = epoch == epoch_ + 1 && needs_after_;
+  needs_before_ = is_next ? needs_ : nullptr;
   needs_ = is_next ? std::move(needs_after_) : std::make_shared<const ShardNeeds>(order_(epoch), first_);
   needs_after_ = std::make_shared<const ShardNeeds>(order_(epoch + 1), first_);
   epoch_ = epoch;
@@ -37,6 +38,10 @@ void FetchPlan::follow() {
 std::optional<std::int64_t> FetchPlan::next_need(int shard) const {
   if (epoch_ < 0) return std::nullopt;
   if (const auto place = needs_->next(shard, std::max<std::int64_t>(0, place_ - reach_))) return place;
+  // The last batches of the epoch before are still being read.
+  if (needs_before_ && place_ < reach_ &&
+      needs_before_->next(shard, std::max<std::int64_t>(0, needs_before_->size() - (reach_ - place_))))
+    return 0;
   const auto after = needs_after_->next(shard, 0);
   return after ? std::optional(needs_->size() + *after) : std::nullopt;
 }

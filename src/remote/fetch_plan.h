@@ -51,6 +51,7 @@ class FetchPlan {
 
   std::int64_t epoch_ = -1, place_ = 0;  // what `needs_` and `needs_after_` are about; epoch -1: no plan yet
   std::shared_ptr<const ShardNeeds> needs_, needs_after_;
+  std::shared_ptr<const ShardNeeds> needs_before_;  // while batches of that epoch are in work
 };
 
 }  // namespace mosaic

@@ -130,6 +130,7 @@ struct HttpGet::State {
 
   State(Location l, HttpPatience p) : location(std::move(l)), patience(p) {
     set(CURLOPT_NOSIGNAL, 1L);
+    set(CURLOPT_PATH_AS_IS, 1L);  // keys of S3 may have /../ in them
     set(CURLOPT_BUFFERSIZE, kBufferBytes);
     set(CURLOPT_HTTP_VERSION,
         static_cast<long>(CURL_HTTP_VERSION_1_1));  // connections side by side are the faster ones
@@ -153,7 +154,7 @@ struct HttpGet::State {
   void set(CURLoption option, Value value) {
     if (const CURLcode code = curl_easy_setopt(curl.get(), option, value); code != CURLE_OK)
       throw Error(str("libcurl (", curl_version(), ") refuses a setting: ", curl_easy_strerror(code),
-                      ": expected version 7.85 or newer, with HTTPS"));
+                      ": expected version 7.87 or newer, with HTTPS"));
   }
 
   /// Also sends what is signed.
@@ -201,6 +202,8 @@ struct HttpGet::State {
 
   [[noreturn]] void fail(CURLcode code, const HttpAnswer& answer) const {
     const std::string what = answer.message(), said = what.empty() ? "" : str(" (", what, ")");
+    if (answer.status() == 401 || answer.status() == 403)
+      throw AccessRefused(str(url, ": the server answers ", answer.status(), said, advice(answer)));
     if (answer.status() >= 300)
       throw Error(str(url, ": the server answers ", answer.status(), said, advice(answer)),
                   may_pass(answer.status()) ? kExitCrash : kExitBadInput);
@@ -249,9 +252,9 @@ ObjectVersion HttpGet::read(const std::string& name, std::uint64_t begin, std::u
       }
     }
     if (answer.is_of_another_version())
-      throw Error(str(s.url, ": it was changed on the server: got ", answer.version().size, " bytes, tag ",
-                      answer.version().tag, ", expected ", expected->size, " bytes, tag ", expected->tag,
-                      ": start again to train on what is there now"));
+      throw ObjectChanged(str(s.url, ": it was changed on the server: got ", answer.version().size, " bytes, tag ",
+                              answer.version().tag, ", expected ", expected->size, " bytes, tag ", expected->tag,
+                              ": start again to train on what is there now"));
     const bool has_answered = answer.status() == 200 || answer.status() == 206;
     if (has_answered && wanted.next >= wanted.end) return answer.version();
     if (wanted.next > before) waits.reset();

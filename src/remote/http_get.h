@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "base/error.h"
 #include "remote/location.h"
 
 namespace mosaic {
@@ -27,6 +28,17 @@ struct HttpPatience {
   double longest_wait = 20;
   double connect = 20;
   double slow = 30;  // fewer than 1,000 bytes a second for so long count as a break
+};
+
+/// The object is no longer the one that was expected.
+class ObjectChanged : public Error {
+ public:
+  using Error::Error;
+};
+/// The server does not let this process read: another one, with other credentials, it may.
+class AccessRefused : public Error {
+ public:
+  using Error::Error;
 };
 
 /// Thrown where the owner of the `stop` flag goes.

@@ -39,7 +39,8 @@ Location parse_location(std::string_view text) {
   if (host.find('@') != std::string_view::npos)
     throw Error("got a URL with a user in it, which logs would show: put user and password into ~/.netrc");
   if (text.find_first_of("?#") != std::string_view::npos)
-    throw Error(str("got ", text, ", expected a URL without ? and #: the names of the shards are put behind it"));
+    throw Error(str("got ", text.substr(0, text.find_first_of("?#")),
+                    " and more, expected a URL without ? and #: the names of the shards are put behind it"));
   return location;
 }
 

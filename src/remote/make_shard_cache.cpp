@@ -1,6 +1,7 @@
 #include "remote/make_shard_cache.h"
 
 #include <fcntl.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -143,6 +144,17 @@ class IndexFetch {
   std::exception_ptr failure_;
 };
 
+/// Several nodes in one folder would take each other's shared memory and images away.
+/// @throws Error
+void check_that_the_disk_is_this_nodes(const std::string& folder) {
+  struct statfs disk {};
+  if (::statfs(folder.c_str(), &disk) != 0) throw_system_error(folder, "look at");
+  // NFS, Lustre, GPFS, BeeGFS, CIFS, SMB2, Ceph: statfs(2), and the file systems' own headers.
+  constexpr std::uint32_t kShared[] = {0x6969, 0x0BD00BD0, 0x47504653, 0x19830326, 0xFF534D42, 0xFE534D42, 0x00C36400};
+  if (std::find(std::begin(kShared), std::end(kShared), static_cast<std::uint32_t>(disk.f_type)) != std::end(kShared))
+    throw Error(str("local: ", folder, " is on a file system that several nodes share: expected a disk of this node"));
+}
+
 /// What the server has of shard 0.
 ObjectVersion ask_for_first_shard(const Location& location, const std::string& split, const HttpPatience& patience) {
   HttpGet http(location, patience);
@@ -157,14 +169,18 @@ std::string make_shard_cache(const Location& location, const std::string& split,
   const ObjectVersion first = ask_for_first_shard(location, split, patience);
   Sha256 name;
   name.add(str(location.text, '\n', first.size, '\n', first.tag));
-  const std::string folder = str(local, '/', split, '-', name.hex().substr(0, kDigits));
+  const std::string base = str(local, '/', split, '-', name.hex().substr(0, kDigits));
+  std::string folder = base;
+  for (int i = 1; is_stale_cache(folder); ++i) folder = str(base, '-', i);
   std::filesystem::create_directories(folder);
+  check_that_the_disk_is_this_nodes(local);
   const FileDescriptor lock = open_cache_lock(folder);
   while (!is_cache_ready(folder)) {
     if (!take_cache_lock(lock, folder)) {
       std::this_thread::sleep_for(kLook);
       continue;
     }
+    if (is_cache_ready(folder)) break;  // made between the look and the lock
     if (!has_cache_index(folder)) {
       const auto start = std::chrono::steady_clock::now();
       const auto versions = IndexFetch(location, split, folder, patience).run();

@@ -106,7 +106,11 @@ struct RemoteShards::State {
   /// Bytes of images that may be in the folder.
   std::uint64_t limit_now() const {
     std::uint64_t held = 0;
-    for (const FetchPlan::Shard& shard : state) held += shard.in_flight ? shard.bytes : shard.held;
+    for (std::size_t i = 0; i < state.size(); ++i) {
+      const int shard = static_cast<int>(i);
+      // Of one that is being fetched, what has come: the rest is still free.
+      held += state[i].in_flight ? images_on_disk(cache->path(shard), images_of(*shards, shard)) : state[i].held;
+    }
     const std::uint64_t disk = room_on_disk(options.folder) + held;
     return options.limit ? std::min(*options.limit, disk) : disk;
   }
@@ -150,10 +154,20 @@ struct RemoteShards::State {
     }
   } catch (const Stopped&) {
   } catch (const HttpStopped&) {
+  } catch (const ObjectChanged& e) {
+    mark_stale();
+    tell_failure(e);
+  } catch (const AccessRefused& e) {  // another process of the node may be let in: it takes the lock over
+    cache->stop_waiting(e.what(), e.exit_code());
+    stop_fetching();
   } catch (const Error& e) {
     tell_failure(e);
   } catch (const std::exception& e) {
     tell_failure(Error(e.what(), kExitCrash));
+  }
+
+  void mark_stale() try { mark_cache_stale(options.folder); } catch (const Error& of_the_disk) {
+    log_warning(str(of_the_disk.what(), ": remove ", options.folder, " before the next start"));
   }
 
   void tell_failure(const Error& e) try {
@@ -161,7 +175,7 @@ struct RemoteShards::State {
     stop_fetching();
   } catch (const Error& of_the_disk) {
     log_warning(str(e.what(), "; ", of_the_disk.what()));
-    cache->stop_waiting();
+    cache->stop_waiting(e.what(), e.exit_code());
     stop_fetching();
   }
 
@@ -250,7 +264,7 @@ RemoteShards::~RemoteShards() {
 void RemoteShards::at(std::int64_t epoch, std::int64_t place) { state_->plan.at(epoch, place); }
 
 void RemoteShards::stop() {
-  state_->cache->stop_waiting();
+  state_->cache->stop_waiting("its images are no longer waited for", kExitCrash);
   state_->stop_fetching();
 }
 

@@ -100,7 +100,7 @@ std::string ShardCache::mark_of(int shard) const { return mark_path(folder_, spl
 void ShardCache::throw_if_failed() const {
   if (memory_->failures == failures_before_) return;
   const std::string text = text_of(folder_ + "/error");
-  throw Error(text.substr(text.find(' ') + 1), text.starts_with("1 ") ? kExitCrash : kExitBadInput);
+  throw NotArrived(text.substr(text.find(' ') + 1), text.starts_with("1 ") ? kExitCrash : kExitBadInput);
 }
 
 std::uint64_t ShardCache::wait_for(int shard) {
@@ -111,10 +111,18 @@ std::uint64_t ShardCache::wait_for(int shard) {
       return presence;
     }
     throw_if_failed();
-    if (stopping_) throw Error(str(path(shard), ": its images were no longer waited for"), kExitCrash);
+    if (stopping_) throw NotArrived(str(path(shard), ": ", why_), why_code_);
     slot.asked.store(now(), std::memory_order_relaxed);
     std::this_thread::sleep_for(pause);
   }
+}
+
+void ShardCache::stop_waiting(const std::string& why, ExitCode exit_code) {
+  const std::lock_guard lock(stop_mutex_);
+  if (stopping_) return;
+  why_ = why;
+  why_code_ = exit_code;
+  stopping_ = true;
 }
 
 bool ShardCache::is_here(int shard) const {
@@ -167,6 +175,8 @@ bool take_cache_lock(const FileDescriptor& lock, const std::string& folder) {
   return false;
 }
 
+void mark_cache_stale(const std::string& folder) { sync(open_to_write(folder + "/stale"), folder + "/stale"); }
+bool is_stale_cache(const std::string& folder) { return fs::exists(folder + "/stale"); }
 bool has_cache_index(const std::string& folder) { return fs::exists(folder + "/index"); }
 bool is_cache_ready(const std::string& folder) { return has_cache_index(folder) && fs::exists(memory_path(folder)); }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ namespace mosaic {
 ///   index               a line for each shard: its size, and the tag that the server had given it
 ///   state-BOOT          memory that all processes share which use the folder: which shards are whole now, which are waited for. Of no use
 ///                       after the machine was started again
+///   stale               an empty file: the server has another version of a shard by now; a new start makes another folder
 ///   error               why images will not come, and the exit code that this makes
 ///   lock                whoever holds it fetches
 class ShardCache final : public Arrivals {
@@ -41,8 +43,8 @@ class ShardCache final : public Arrivals {
   bool is_here(int shard) const override;
   bool has_stayed(int shard, std::uint64_t ticket) const override;
 
-  /// Whoever waits, or comes to wait, gets an Error from now on, in this process.
-  void stop_waiting() { stopping_ = true; }
+  /// Whoever waits, or comes to wait, gets an Error from now on, in this process. The first call counts.
+  void stop_waiting(const std::string& why, ExitCode exit_code);
   /// Whether somebody waits for a shard, in any process.
   bool is_waited_for(int shard) const;
 
@@ -66,6 +68,9 @@ class ShardCache final : public Arrivals {
   Memory* memory_ = nullptr;  // mapped
   std::size_t memory_bytes_ = 0;
   std::uint64_t failures_before_ = 0;
+  std::mutex stop_mutex_;
+  std::string why_;  // with the code, written before `stopping_`
+  ExitCode why_code_ = kExitCrash;
   std::atomic<bool> stopping_ = false;
 };
 
@@ -75,6 +80,9 @@ FileDescriptor open_cache_lock(const std::string& folder);
 bool take_cache_lock(const FileDescriptor& lock, const std::string& folder);
 
 /// For those who make a cache: the file `index`, and the shared memory with the shards that are marked.
+/// The server has another version of a shard than `folder`: it is of no use to a new start.
+void mark_cache_stale(const std::string& folder);
+bool is_stale_cache(const std::string& folder);
 bool is_cache_ready(const std::string& folder);
 bool has_cache_index(const std::string& folder);
 void write_cache_index(const std::string& folder, const std::vector<ObjectVersion>& versions);

@@ -2,7 +2,15 @@
 
 #include <cstdint>
 
+#include "base/error.h"
+
 namespace mosaic {
+
+/// Images that do not come: no fault of theirs.
+class NotArrived : public Error {
+ public:
+  using Error::Error;
+};
 
 /// For a set whose images are fetched while it is in use, and may be taken away again to make room for others: what whoever reads them asks.
 /// Thread-safe.

@@ -22,8 +22,12 @@ RunReports::RunReports(Run& run, Data& data, RunLog* log, const std::vector<std:
     : run_(run), data_(data), log_(log), hosts_(hosts), status_(run, log ? log->folder() : "") {}
 
 void RunReports::show(const Batch& batch) {
-  if (log_)
+  if (!log_) return;
+  try {
     log_->write_picture(run_.now.batch, "batch", batch_sheet(run_, batch, data_.train_shards->class_names()).png);
+  } catch (const std::exception& e) {  // memory, most likely: no reason to end a run
+    log_warning(str("TensorBoard has no picture of the first batch: ", e.what()));
+  }
 }
 
 void RunReports::step(const Progress& before, const StepResult& step, const StepSeconds& seconds, double whole) {

@@ -26,7 +26,8 @@ double peak_memory_bytes() {
 /// nullopt where there is no plan.
 std::optional<nlohmann::ordered_json> compared_with_plan(const Run& run, double memory) {
   const std::string path = run.config.log_folder + "/plan.json";
-  if (!std::filesystem::exists(path)) return std::nullopt;
+  std::error_code none;
+  if (run.ranks.rank() != 0 || !std::filesystem::exists(path, none)) return std::nullopt;
   const Outcome outcome{.ranks = run.ranks.size(),
                         .batches = run.now.batch,
                         .train = run.seconds.train,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "batch/loader.h"
@@ -21,6 +22,14 @@ struct Data {
   Loader train_loader, eval_loader;
 
   ~Data() { stop_fetching(); }
+  /// What may still have to be fetched, at most: sets of which a shard is missing, whole.
+  double missing_bytes() const {
+    double bytes = 0;
+    for (const auto& [remote, shards] :
+         {std::pair{train_remote.get(), &train_shards}, {eval_remote.get(), &eval_shards}})
+      if (remote && remote->here() < (*shards)->shard_count()) bytes += static_cast<double>(remote->total_bytes());
+    return bytes;
+  }
   /// Shards that are not here do not come any more: loaders that wait for them end.
   void stop_fetching() const {
     for (const auto* remote : {&train_remote, &eval_remote})

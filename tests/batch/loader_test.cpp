@@ -117,6 +117,34 @@ TEST_CASE("more images of no use than allowed end the run, and say which", "[bat
   CHECK(message.ends_with(": bad_sample_limit allows 1 images to be replaced, and this is one more"));
 }
 
+/// Of a set whose second shard never comes.
+class HalfOfTheShards : public Arrivals {
+ public:
+  std::uint64_t wait_for(int shard) override {
+    if (shard == 1) throw NotArrived("the server is away", kExitCrash);
+    return 0;
+  }
+  bool is_here(int shard) const override { return shard == 0; }
+  bool has_stayed(int, std::uint64_t) const override { return true; }
+};
+
+TEST_CASE("an image that does not come is no bad one, and not replaced by one that is there", "[batch]") {
+  const SmallSet set;
+  set.shards->wait_for(std::make_shared<HalfOfTheShards>());
+  Loader loader(set.shards, train_view(), 2);
+  loader.replace_bad_samples(10);
+  const auto read = [&] {
+    read_all(loader, {.samples = {39}, .batch_size = 1});
+  };  // behind it: 0 to 19, which are here
+  CHECK(test::message_of(read) == "the server is away");
+  CHECK(loader.replaced() == 0);
+  try {
+    read();
+  } catch (const Error& e) {
+    CHECK(e.exit_code() == kExitCrash);
+  }
+}
+
 TEST_CASE("a run that goes on with another number of ranks sees every image of the epoch once", "[batch]") {
   constexpr std::int64_t kSamples = 500, kBatch = 24;
   const auto order = shuffled(kSamples, 7);

@@ -52,6 +52,15 @@ TEST_CASE("a cost never falls below its share of the nearest one") {
   CHECK(along({at(10, 5), at(20, 25)}, 30, "x").value == Approx(37.5));
 }
 
+TEST_CASE("costs that fall, by noise, stay as low as measured, and positive") {
+  const Estimate above = along({at(10, 6), at(20, 2)}, 60, "x");  // their line: -14
+  CHECK(above.value == Approx(2));
+  CHECK(above.low > 0);
+  CHECK(above.high >= 6);
+  const Estimate below = along({at(10, 1), at(12, 30)}, 2, "x");
+  CHECK(below.low > 0);
+}
+
 TEST_CASE("of one point there is no line, but a proportion") {
   CHECK(along({at(10, 5)}, 20, "x").value == Approx(10));
   CHECK_FALSE(along({at(10, 5)}, 20, "x").measured());

@@ -138,7 +138,8 @@ as of 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d
         self.assertEqual(list(summary), ["run_name", "exit_reason", "eval", "epochs", "batches", "samples", "version", "world_size", "device", "seconds",
                                          "step_seconds", "images_per_second", "data_wait_share", "peak_memory_bytes", "replaced_samples", "rollbacks", "checkpoints"])
         self.assertEqual(list(summary["eval"]), ["accuracy", "cross_entropy", "sample_cross_entropy", "samples"])
-        self.assertEqual(list(summary["seconds"]), ["train", "eval", "data_wait", "checkpoint_stall", "train_of_all_starts", "eval_of_all_starts"])
+        self.assertEqual(list(summary["seconds"]), ["train", "eval", "data_wait", "checkpoint_stall", "train_of_all_starts", "eval_of_all_starts",
+                                                    "since_start"])
         self.assertEqual(list(summary["step_seconds"]), STEP_PARTS)
         self.assertEqual([summary[key] for key in ("run_name", "exit_reason", "epochs", "batches", "samples", "world_size", "device")],
                          ["tiny", "done", 1, 4, 32, 2, "cpu"])

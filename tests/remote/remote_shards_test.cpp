@@ -130,6 +130,10 @@ TEST_CASE("whoever waits is told why nothing will come", "[remote]") {
   SECTION("changed") {
     fs::last_write_time(set.folder / "train-00004.h5", fs::file_time_type::clock::now() + std::chrono::hours(1));
     CHECK_THAT(test::message_of([&] { test::read_bytes(*opened.shards, 39); }), Catch::Contains("was changed"));
+    Opened next(server, set);  // a start after it
+    next.remote.at(0, 0);
+    CHECK(next.shards->shard_path(0) != opened.shards->shard_path(0));
+    CHECK(test::wrong_samples(*next.shards, set, test::in_order(set)).empty());
   }
 }
 
