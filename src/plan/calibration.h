@@ -11,11 +11,12 @@ namespace mosaic {
 
 /// Of training steps, or of evaluation's batches, with the loader at work.
 struct StepCost {
-  int side = 0;                           // pixels
-  std::int64_t images = 0;                // of one rank and step
-  bool sam = false;                       // a step of two passes
-  double seconds = 0, low = 0, high = 0;  // a step: mean, and the quartiles around it; without waiting for data and for other ranks
-  double network = 0;                     // in which the rank stands still for the others
+  int side = 0;             // pixels
+  std::int64_t images = 0;  // of one rank and step
+  bool sam = false;         // a step of two passes
+  double seconds = 0, low = 0,
+         high = 0;      // a step: mean, and the quartiles around it; without waiting for data and for other ranks
+  double network = 0;   // in which the rank stands still for the others
   double exchange = 0;  // what the exchange of gradients takes by itself, most of it while the rank computes
 };
 
