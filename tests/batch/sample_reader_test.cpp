@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <string_view>
 
 #include "base/file.h"
 #include "base/random.h"
@@ -127,13 +128,20 @@ TEST_CASE("whatever was changed in a packed image, its checksum is wrong, and sh
   CAPTURE(seed);
   KeyedRandom random{seed};
   std::vector<std::byte> buffer;
+  std::vector<std::vector<std::byte>> images;
+  std::vector<off_t> offsets;
+  for (int sample = 0; sample < 8; ++sample) {
+    const StoredImage stored = set.shards->read(sample, buffer);
+    images.emplace_back(stored.bytes.begin(), stored.bytes.end());
+    const std::string_view bytes(reinterpret_cast<const char*>(stored.bytes.data()), stored.bytes.size());
+    offsets.push_back(static_cast<off_t>(file.find(bytes)));
+  }
   int changed = 0;
   for (int i = 0; i < records; ++i) {
     CAPTURE(i);
     const int sample = i % 8;
-    const StoredImage stored = set.shards->read(sample, buffer);
-    const std::vector<std::byte> whole(stored.bytes.begin(), stored.bytes.end());
-    const auto offset = static_cast<off_t>(file.find({reinterpret_cast<const char*>(whole.data()), whole.size()}));
+    const std::vector<std::byte>& whole = images[sample];
+    const off_t offset = offsets[sample];
     std::vector<std::byte> damaged = whole;
     test::mutate(damaged, random);
     if (i % 10 == 9) {  // cut off: what lies behind is zero
