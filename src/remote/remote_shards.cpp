@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -29,20 +29,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kLook{
     200};  // for shards that somebody waits for, and for the lock of a process that has ended
-constexpr std::uint64_t kLeftFree = 20;        // one share in so many of the disk
 constexpr std::uint64_t kRounding = 2 * 4096;  // bytes that a file takes beside its own
 constexpr int kNice = 10;                      // reading and decoding come first
 constexpr int kMostBadTries = 3;               // of an image that does not get its checksum
 
 /// Thrown to leave a shard where the owner goes.
 struct Stopped {};
-
-std::uint64_t room_on_disk(const std::string& folder) {
-  struct statvfs disk {};
-  if (::statvfs(folder.c_str(), &disk) != 0) throw_system_error(folder, "ask for the free space");
-  const std::uint64_t free = disk.f_bavail * disk.f_frsize, kept = disk.f_blocks * disk.f_frsize / kLeftFree;
-  return free > kept ? free - kept : 0;
-}
 
 /// Bytes of images that a file holds which is not whole: what it takes on the disk, without what stands before them and rounding.
 std::uint64_t images_on_disk(const std::string& path, const ShardSet::Extent& images) {

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -16,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/disk_space.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -27,20 +27,11 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kPiece = std::size_t{8} << 20;  // bytes of one read
 constexpr std::chrono::seconds kLook{2};              // for copies of other processes
-constexpr std::uint64_t kLeftFree = 20;               // one share in so many of the disk
 constexpr std::size_t kDigits = 16;                   // of the fingerprint
 constexpr int kNice = 10;                             // reading and decoding come first
 
 /// Thrown to leave a copy where the owner goes.
 struct Stopped {};
-
-/// Bytes that may be written to the disk of `folder`.
-std::uint64_t room_on_disk(const std::string& folder) {
-  struct statvfs disk {};
-  if (::statvfs(folder.c_str(), &disk) != 0) throw_system_error(folder, "ask for the free space");
-  const std::uint64_t free = disk.f_bavail * disk.f_frsize, kept = disk.f_blocks * disk.f_frsize / kLeftFree;
-  return free > kept ? free - kept : 0;
-}
 
 std::string gigabytes(std::uint64_t bytes) {
   return str(static_cast<double>((bytes + 50'000'000) / 100'000'000) / 10, " GB");

@@ -19,7 +19,7 @@ FLAGS = ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-
 
 COMPILED = [*(ROOT / "src/packed").glob("*.cpp"), *(ROOT / "src/base").glob("*.cpp")]
 NEED_OTHERS = {"base64.cpp", "log.cpp", "sha256.cpp", "version.cpp"}  # spdlog and OpenSSL, not there for the other processor; what a build writes
-NOT_LINKED = {"pack_jpeg.cpp", "file.cpp", "node_memory.cpp", "stop_signal.cpp"}  # need those, or libjpeg
+NOT_LINKED = {"pack_jpeg.cpp", "file.cpp", "disk_space.cpp", "node_memory.cpp", "stop_signal.cpp"}  # need those, or libjpeg
 TESTS = ["src/image/resize.cpp", "src/image/stored_pixels.cpp", "tests/packed/coefficient_images.cpp", "tests/arm/main.cpp",
          "tests/packed/portable_test.cpp", "tests/packed/kernels_test.cpp", "tests/packed/damage_test.cpp"]
 
