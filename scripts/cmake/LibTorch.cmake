@@ -27,6 +27,19 @@ target_include_directories(mosaic_torch SYSTEM INTERFACE ${LibTorch_ROOT}/includ
 target_link_libraries(mosaic_torch INTERFACE -Wl,--no-as-needed ${LibTorch_ROOT}/lib/libtorch_cpu.so
                                              ${LibTorch_ROOT}/lib/libc10.so)
 
+# at::parallel_for is a template: compiled without OpenMP it runs on the calling thread alone, and says nothing. Two OpenMP
+# libraries in one process would each have threads of their own, so the one that LibTorch brings along is linked.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+separate_arguments(openmp_flags NATIVE_COMMAND "${OpenMP_CXX_FLAGS}")
+file(GLOB torch_openmp ${LibTorch_ROOT}/lib/libgomp*.so* ${LibTorch_ROOT}/lib/libiomp5.so)
+if(torch_openmp)
+  list(GET torch_openmp 0 torch_openmp)
+else()
+  set(torch_openmp ${OpenMP_CXX_LIBRARIES})
+endif()
+target_compile_options(mosaic_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${openmp_flags}>)
+target_link_libraries(mosaic_torch INTERFACE ${torch_openmp})
+
 if(MOSAIC_CUDA)
   if(NOT EXISTS ${LibTorch_ROOT}/lib/libtorch_cuda.so)
     message(FATAL_ERROR "LibTorch in ${LibTorch_ROOT} has no CUDA: take one that has, or configure with -DMOSAIC_CUDA=OFF")
