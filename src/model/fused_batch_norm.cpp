@@ -13,19 +13,23 @@
 namespace mosaic {
 namespace {
 
-constexpr std::int64_t kChunkValues =
-    1 << 17;  // one thread's piece of work; its sums are float32, those over the pieces double
+// An image is cut into pieces of equal length, which threads share; how many does not depend on the threads, so that sums
+// do not either. A piece's sums are float32, those over the pieces double.
+constexpr std::int64_t kChunkValues = 1 << 15;  // small enough for a core's cache, with what else is read
+constexpr std::int64_t kFewestRows = 16;        // of a piece: its sums are written for so many rows at least
+constexpr std::int64_t kEvenly = 8;             // the number of pieces is a multiple of it where there are enough rows
 
 /// An image as rows of channels.
 struct Rows {
   std::int64_t rows, channels;
   std::int64_t chunk_rows, chunks;
 
-  explicit Rows(const at::Tensor& x)
-      : rows(x.size(0) * x.size(2) * x.size(3)),
-        channels(x.size(1)),
-        chunk_rows(std::max<std::int64_t>(1, kChunkValues / channels)),
-        chunks((rows + chunk_rows - 1) / chunk_rows) {}
+  explicit Rows(const at::Tensor& x) : rows(x.size(0) * x.size(2) * x.size(3)), channels(x.size(1)) {
+    const auto up = [](std::int64_t n, std::int64_t step) { return (n + step - 1) / step; };
+    const std::int64_t wanted = up(up(rows * channels, kChunkValues), kEvenly) * kEvenly;
+    chunk_rows = std::max(up(rows, wanted), kFewestRows);
+    chunks = up(rows, chunk_rows);
+  }
 
   /// Calls f(chunk, first row, rows) for all chunks, on all threads.
   template <class F>
