@@ -69,8 +69,9 @@ if(MOSAIC_CUDA)
   include(CudaKernels)
 endif()
 
-# <ATen/ATen.h> takes 6 s to read and nearly every file of ours that uses LibTorch needs it.
-mosaic_precompiled_headers(mosaic_precompiled_aten LINK mosaic_torch HEADERS <ATen/ATen.h>)
+# <ATen/ATen.h> takes 6 s to read and nearly every file of ours that uses LibTorch needs it; those that take longest read JSON, too.
+mosaic_precompiled_headers(mosaic_precompiled_aten LINK mosaic_torch nlohmann_json::nlohmann_json HEADERS <ATen/ATen.h>
+                           <nlohmann/json.hpp>)
 
 # `target` uses LibTorch, and so do those that link it.
 function(mosaic_use_torch target)
