@@ -4,6 +4,7 @@
 #include <array>
 #include <csignal>
 #include <ctime>
+#include <filesystem>
 #include <iostream>
 #include <type_traits>
 
@@ -202,7 +203,12 @@ std::string run_tool(const ExportCommand& to_file) {
 std::string run_tool(const PlanCommand& plan) {
   const Config config = load_config(plan.config_file, plan.overrides, generated_run_name());
   const Prediction prediction = predict(config, read_calibrations(plan.calibration), plan.ranks, plan.ranks_per_node);
-  if (!plan.out.empty()) write_file_atomically(plan.out, plan_json(prediction));
+  if (!plan.out.empty()) {
+    // The log folder of a run that is only planned is not there yet; where it cannot be made, the file's own error says so.
+    std::error_code none;
+    std::filesystem::create_directories(std::filesystem::absolute(plan.out).parent_path(), none);
+    write_file_atomically(plan.out, plan_json(prediction));
+  }
   return plan_text(prediction);
 }
 

@@ -12,6 +12,14 @@ namespace mosaic {
 /// What the net computes in; weights, losses and statistics are float32 in all three.
 enum class Precision { kFp32, kAmpBf16, kAmpFp16 };
 
+/// What it is where the configuration says nothing.
+constexpr Precision default_precision(bool on_gpu) { return on_gpu ? Precision::kAmpFp16 : Precision::kFp32; }
+
+/// As in the configuration: "amp_bf16".
+constexpr const char* name_of(Precision precision) {
+  return precision == Precision::kFp32 ? "fp32" : precision == Precision::kAmpBf16 ? "amp_bf16" : "amp_fp16";
+}
+
 /// model/blur_pool.h
 struct BlurPoolConfig {
   bool replace_convs = true;

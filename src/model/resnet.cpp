@@ -115,6 +115,12 @@ at::Tensor ResNet::forward(const at::Tensor& images, const at::Tensor& keep) {
   return at::linear(at::adaptive_avg_pool2d(x, {1, 1}).flatten(1), fc_weight_, fc_bias_);
 }
 
+std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named) {
+  std::vector<at::Tensor> tensors;
+  for (const auto& n : named) tensors.push_back(n.tensor);
+  return tensors;
+}
+
 std::vector<NamedTensor> ResNet::parameters() const {
   std::vector<NamedTensor> all;
   visit_layers([&](const std::string& conv, const std::string& norm, const ResidualBlock::Layer& layer) {

@@ -63,6 +63,8 @@ struct NamedTensor {
   std::string name;
   at::Tensor tensor;
 };
+/// Without their names; they share their memory with `named`.
+std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named);
 
 /// ResNet-18 to -152 as torchvision's (V1.5: a bottleneck strides in its 3x3 convolution); with another `width` than 64, all layers
 /// have that many times 1/64 of its channels.

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 /// Reads an object member by member; messages say where.
 class Members {
@@ -78,8 +78,9 @@ class Members {
 };
 
 Json json_of(const StepCost& cost) {
-  return {{"side", cost.side}, {"images", cost.images}, {"sam", cost.sam},         {"seconds", cost.seconds},
-          {"low", cost.low},   {"high", cost.high},     {"network", cost.network}, {"exchange", cost.exchange}};
+  return {{"side", cost.side},       {"images", cost.images},   {"sam", cost.sam},
+          {"seconds", cost.seconds}, {"low", cost.low},         {"high", cost.high},
+          {"first", cost.first},     {"network", cost.network}, {"exchange", cost.exchange}};
 }
 
 StepCost step_cost_of(const Members& in) {
@@ -89,6 +90,7 @@ StepCost step_cost_of(const Members& in) {
           .seconds = in.number("seconds"),
           .low = in.number("low"),
           .high = in.number("high"),
+          .first = in.number("first"),
           .network = in.number("network"),
           .exchange = in.number("exchange")};
 }
@@ -109,6 +111,8 @@ Json json_of(const Calibration& c) {
   return {{"version", c.version},
           {"host", c.host},
           {"device", c.device},
+          {"precision", c.precision},
+          {"fused_layers", c.fused_layers},
           {"ranks", c.ranks},
           {"nodes", c.nodes},
           {"threads", c.threads},
@@ -121,9 +125,11 @@ Json json_of(const Calibration& c) {
           {"evaluation", list_of(c.evaluation)},
           {"exchange", list_of(c.exchange)},
           {"gradient_bytes", c.gradient_bytes},
-          {"checkpoint_bytes", c.checkpoint_bytes},
+          {"parameter_bytes", c.parameter_bytes},
+          {"statistics_bytes", c.statistics_bytes},
           {"checkpoint_seconds", c.checkpoint_seconds},
           {"start_seconds", c.start_seconds},
+          {"first_step_seconds", c.first_step_seconds},
           {"memory_before", c.memory_before},
           {"memory_after", c.memory_after},
           {"config", c.config}};
@@ -134,6 +140,8 @@ Calibration calibration_of(const Members& in) {
           .host = in.text("host"),
           .device = in.text("device"),
           .config = in.text("config"),
+          .precision = in.text("precision"),
+          .fused_layers = in.flag("fused_layers"),
           .ranks = in.small("ranks"),
           .nodes = in.small("nodes"),
           .threads = in.small("threads"),
@@ -152,19 +160,30 @@ Calibration calibration_of(const Members& in) {
                                 return ExchangeCost{cost.number("bytes"), cost.number("seconds")};
                               }),
           .gradient_bytes = in.number("gradient_bytes"),
-          .checkpoint_bytes = in.number("checkpoint_bytes"),
+          .parameter_bytes = in.number("parameter_bytes"),
+          .statistics_bytes = in.number("statistics_bytes"),
           .checkpoint_seconds = in.number("checkpoint_seconds"),
           .start_seconds = in.number("start_seconds"),
+          .first_step_seconds = in.number("first_step_seconds"),
           .memory_before = in.number("memory_before"),
           .memory_after = in.number("memory_after")};
 }
 
 }  // namespace
 
-std::string another_net(const std::string& calibrated, const std::string& config) {
-  for (const Change& change : changes_of_training(calibrated, config))
-    if (change.key.starts_with("model.") || change.key == "precision")
-      return str(change.key, " is ", change.now, ", calibrated was ", change.before);
+std::string another_net(const Calibration& calibrated, const Config& config) {
+  const auto sentence = [](const std::string& key, const std::string& now, const std::string& before) {
+    return str(key, " is ", now, ", calibrated was ", before);
+  };
+  const bool was_on_gpu = calibrated.device != "cpu";
+  const bool on_gpu = config.device == DeviceChoice::kAuto ? was_on_gpu : config.device == DeviceChoice::kGpu;
+  if (on_gpu != was_on_gpu) return sentence("device", on_gpu ? "gpu" : "cpu", calibrated.device);
+  const std::string precision = name_of(config.precision.value_or(default_precision(on_gpu)));
+  if (precision != calibrated.precision) return sentence("precision", precision, calibrated.precision);
+  if (config.fused_layers != calibrated.fused_layers)
+    return sentence("fused_layers", config.fused_layers ? "true" : "false", calibrated.fused_layers ? "true" : "false");
+  for (const Change& change : changes_of_training(calibrated.config, config.yaml))
+    if (change.key.starts_with("model.")) return sentence(change.key, change.now, change.before);
   return "";
 }
 
@@ -188,12 +207,13 @@ std::string calibrations_json(const std::vector<Calibration>& calibrations) {
   return Json{{"format", kFormat}, {"calibrations", list_of(calibrations)}}.dump(1) + "\n";
 }
 
-void add_calibration(const std::string& path, const Calibration& calibration) {
+void add_calibration(const std::string& path, const Calibration& calibration, const Config& config) {
   std::vector<Calibration> all;
   if (std::filesystem::exists(path)) all = read_calibrations(path);
   std::erase_if(all, [&](const Calibration& other) {
     return other.ranks == calibration.ranks && other.nodes == calibration.nodes &&
-           other.threads == calibration.threads && another_net(other.config, calibration.config).empty();
+           other.threads == calibration.threads && other.device == calibration.device &&
+           another_net(other, config).empty();
   });
   all.push_back(calibration);
   write_file_atomically(path, calibrations_json(all));

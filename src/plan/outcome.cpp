@@ -32,10 +32,12 @@ Json compare(const Json& plan, const Outcome& outcome) {
                                  outcome.ranks, " and ", outcome.batches)}};
   const Range train = range_of(plan.at("seconds").at("train")), eval = range_of(plan.at("seconds").at("eval"));
   const Range both{train.value + eval.value, train.low + eval.low, train.high + eval.high};
-  return {{"train", compared(train, outcome.train)},
-          {"eval", compared(eval, outcome.eval)},
-          {"train_and_eval", compared(both, outcome.train + outcome.eval)},
-          {"rank_memory_bytes", compared(range_of(plan.at("rank_memory_bytes")), outcome.rank_memory_bytes)}};
+  Json json = {{"train", compared(train, outcome.train)},
+               {"eval", compared(eval, outcome.eval)},
+               {"train_and_eval", compared(both, outcome.train + outcome.eval)}};
+  if (outcome.total) json["total"] = compared(range_of(plan.at("seconds").at("total")), *outcome.total);
+  json["rank_memory_bytes"] = compared(range_of(plan.at("rank_memory_bytes")), outcome.rank_memory_bytes);
+  return json;
 }
 
 }  // namespace

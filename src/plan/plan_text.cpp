@@ -91,10 +91,9 @@ std::string plan_text(const Prediction& p) {
   if (p.jobs) lines.add("jobs", *p.jobs, whole, ", one after the other, by time_limit");
   lines.add("node-hours", p.node_hours, [](double hours) { return decimals(hours, hours < 10 ? 3 : 0); });
   lines.add("memory per rank", p.rank_memory, bytes_of, ", on the host");
-  lines.add("checkpoints",
-            str(shape.checkpoints, " of ", bytes_of(p.checkpoint_bytes), " written, at most ", shape.checkpoints_kept,
-                " at the same time: ", bytes_of(p.checkpoint_bytes * static_cast<double>(shape.checkpoints_kept))),
-            true);
+  lines.add_counted("checkpoints", str(shape.checkpoints, " of ", bytes_of(p.checkpoint_bytes), " written, at most ",
+                                       shape.checkpoints_kept, " at the same time: ",
+                                       bytes_of(p.checkpoint_bytes * static_cast<double>(shape.checkpoints_kept))));
   return lines.text();
 }
 

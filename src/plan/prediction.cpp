@@ -47,6 +47,7 @@ Estimate rank_memory(const Calibration& near, const Config& config, const RunSha
 
 void add_steps(Prediction& p, const Basis& basis) {
   StepTimes sum;
+  Estimate first_steps;
   double fastest = INFINITY;
   for (const StepKind& kind : p.shape.steps) {
     const StepTimes times = step_times(basis, p.where, kind, p.shape.rank_batch);
@@ -56,6 +57,7 @@ void add_steps(Prediction& p, const Basis& basis) {
     sum.compute = sum.compute + times.compute * steps;
     sum.network = sum.network + times.network * steps;
     sum.whole = sum.whole + times.whole * steps;
+    first_steps = first_steps + first_seconds(basis, kind, p.shape.rank_batch).widened(0.5, 2);
     fastest = std::min(fastest, times.whole.value);
   }
   const double each = 1 / static_cast<double>(p.shape.total_batches);
@@ -65,11 +67,25 @@ void add_steps(Prediction& p, const Basis& basis) {
     p.limiting = p.step.read.value > p.step.decode.value ? "read" : "decode";
   else
     p.limiting = p.step.network.value > p.step.compute.value ? "network" : "compute";
-  p.train = sum.whole;
+  // Once for each kind, whatever the number of chained jobs: little of the whole.
+  const double first = basis.nearest.first_step_seconds;
+  p.train = sum.whole + first_steps + Estimate{first, first / 2, 2 * first};
   p.epoch = p.step.whole * static_cast<double>(p.shape.batches_per_epoch);
   const double images = static_cast<double>(p.shape.rank_batch * p.shape.ranks);
   p.images_per_second = inverse(images, p.step.whole);
   p.needed_bytes_per_second = images * basis.nearest.image_bytes / fastest;
+}
+
+/// All evaluations of a run: of each all batches, the last of which may have fewer images; and what the first one takes more.
+Estimate evaluation(const Basis& basis, const Prediction& p, int side) {
+  const RunShape& shape = p.shape;
+  if (shape.evaluations == 0) return {};
+  const Estimate full = evaluation_seconds(basis, p.where, side, shape.eval_rank_batch);
+  Estimate last = evaluation_seconds(basis, p.where, side, shape.eval_last_batch);
+  last.assumed = full.assumed;  // less than a full one, whatever it costs
+  const Estimate each = full * static_cast<double>(shape.eval_batches - 1) + last;
+  const double first = basis.nearest.evaluation.back().first;
+  return each * static_cast<double>(shape.evaluations) + Estimate{first, first / 2, 2 * first};
 }
 
 /// Jobs of `limit` seconds in which `work` seconds fit, each of which starts and keeps a margin.
@@ -91,6 +107,11 @@ std::string description(const Calibration& c) {
 
 }  // namespace
 
+double checkpoint_bytes(const Config& config, double parameter_bytes, double statistics_bytes, int ranks) {
+  const double nets = config.algorithms.ema ? 2 : 1;
+  return nets * (parameter_bytes + ranks * statistics_bytes) + parameter_bytes;
+}
+
 double train_loader_bytes(const Config& config, int ranks) { return loader_bytes(config, config.train_dataset, ranks); }
 
 Prediction predict(const Config& config, const std::vector<Calibration>& calibrations, int ranks, int ranks_per_node) {
@@ -100,12 +121,14 @@ Prediction predict(const Config& config, const std::vector<Calibration>& calibra
                .where = placement(basis, ranks, ranks_per_node),
                .calibrated = description(near)};
   if (p.shape.total_batches > 0) add_steps(p, basis);
-  const Estimate one_evaluation =
-      evaluation_seconds(basis, p.where, config.eval_dataset.crop_size, p.shape.eval_rank_batch) *
-      static_cast<double>(p.shape.eval_batches);
-  p.evaluation = one_evaluation * static_cast<double>(p.shape.evaluations);
+  p.evaluation = evaluation(basis, p, config.eval_dataset.crop_size);
 
-  const double start = near.start_seconds, save = p.shape.checkpoints > 0 ? near.checkpoint_seconds : 0;
+  const auto bytes = [&](int saved) {
+    return checkpoint_bytes(config, near.parameter_bytes, near.statistics_bytes, saved);
+  };
+  p.checkpoint_bytes = bytes(ranks);
+  const double start = near.start_seconds;
+  const double save = p.shape.checkpoints > 0 ? near.checkpoint_seconds * p.checkpoint_bytes / bytes(near.ranks) : 0;
   Estimate start_seconds = Estimate{start, start, start}.widened(0.7, 1.5);
   if (ranks > near.ranks)
     start_seconds = start_seconds.widened(1, 2).assuming(str(ranks, " ranks start as fast as ", near.ranks));
@@ -124,7 +147,6 @@ Prediction predict(const Config& config, const std::vector<Calibration>& calibra
     p.readable_bytes_per_second = p.readable_bytes_per_second.assuming(
         str("disks and file systems give ", ranks, " ranks in proportion to ", near.ranks));
   p.rank_memory = rank_memory(near, config, p.shape);
-  p.checkpoint_bytes = near.checkpoint_bytes;
   return p;
 }
 

@@ -28,10 +28,14 @@ struct Prediction {
   double needed_bytes_per_second = 0;  // of all ranks, from the shards, in the fastest steps
   Estimate readable_bytes_per_second;  // of all ranks, as fast as they read when calibrated
   Estimate rank_memory;                // bytes, resident on the host
-  double checkpoint_bytes = 0;         // of one
+  double checkpoint_bytes = 0;         // of one, counted
   std::optional<Estimate> jobs;        // one after the other; none: no time_limit
   Estimate node_hours;
 };
+
+/// Bytes of one checkpoint in the last epoch of a run: weights, momentum, each rank's statistics, and averages of them where the recipe keeps
+/// some.
+double checkpoint_bytes(const Config& config, double parameter_bytes, double statistics_bytes, int ranks);
 
 /// Bytes of a rank's training batches, those that its loader makes and those in use.
 double train_loader_bytes(const Config& config, int ranks);

@@ -11,10 +11,14 @@
 namespace mosaic {
 namespace {
 
+std::int64_t batches_in(const Duration& duration, std::int64_t batches_per_epoch) {
+  return static_cast<std::int64_t>(duration.value) *
+         (duration.unit == TimeUnit::kEpoch ? batches_per_epoch : std::int64_t{1});
+}
+
 /// How often a multiple of `interval` is passed, the end counted in any case.
 std::int64_t times(const Duration& interval, std::int64_t batches_per_epoch, std::int64_t total_batches) {
-  const auto every = static_cast<std::int64_t>(interval.value) *
-                     (interval.unit == TimeUnit::kEpoch ? batches_per_epoch : std::int64_t{1});
+  const std::int64_t every = batches_in(interval, batches_per_epoch);
   return total_batches / every + (total_batches % every == 0 ? 0 : 1);
 }
 
@@ -65,7 +69,8 @@ RunShape run_shape(const Config& config, std::int64_t train_images, std::int64_t
       .rank_batch = epoch.rank_batch(),
       .batches_per_epoch = epoch.batches(),
       .eval_rank_batch = std::min(evaluation.rank_batch(), std::max<std::int64_t>(evaluation.rank_samples(0), 1)),
-      .eval_batches = evaluation.batches(0)};
+      .eval_batches = evaluation.batches(0),
+      .eval_last_batch = evaluation.batch_size(evaluation.batches(0) - 1, 0)};
   if (shape.batches_per_epoch == 0)
     throw Error(str("train_dataset.batch_size: got ", config.train_dataset.batch_size, ", but the training set has ",
                     train_images, " images: expected at most that"));
@@ -74,16 +79,33 @@ RunShape run_shape(const Config& config, std::int64_t train_images, std::int64_t
     return shape;
   }
   const Duration& length = config.max_duration;
-  shape.total_batches =
-      static_cast<std::int64_t>(length.value) * (length.unit == TimeUnit::kEpoch ? shape.batches_per_epoch : 1);
+  shape.total_batches = batches_in(length, shape.batches_per_epoch);
   shape.steps = step_kinds(config, shape.batches_per_epoch, shape.total_batches);
-  shape.evaluations =
-      times(config.eval_interval, shape.batches_per_epoch, shape.total_batches) + (config.initial_evaluation ? 1 : 0);
+  shape.evaluations = evaluations_of(config, shape.batches_per_epoch, shape.total_batches);
   shape.checkpoints = times(config.save_interval, shape.batches_per_epoch, shape.total_batches);
+  shape.checkpoints_kept = checkpoints_kept(config, shape.batches_per_epoch, shape.total_batches);
+  return shape;
+}
+
+std::int64_t evaluations_left(const Duration& interval, const Progress& now, std::int64_t batches_per_epoch,
+                              std::int64_t total_batches) {
+  if (now.batch >= total_batches) return 0;
+  // A run that goes on at the last batch of an epoch has that epoch's end before it.
+  const std::int64_t done = interval.unit == TimeUnit::kEpoch ? now.epoch * batches_per_epoch : now.batch;
+  const std::int64_t every = batches_in(interval, batches_per_epoch);
+  return times(interval, batches_per_epoch, total_batches) - done / every;
+}
+
+std::int64_t evaluations_of(const Config& config, std::int64_t batches_per_epoch, std::int64_t total_batches) {
+  return (config.initial_evaluation ? 1 : 0) +
+         evaluations_left(config.eval_interval, {}, batches_per_epoch, total_batches);
+}
+
+std::int64_t checkpoints_kept(const Config& config, std::int64_t batches_per_epoch, std::int64_t total_batches) {
+  const std::int64_t written = times(config.save_interval, batches_per_epoch, total_batches);
   const int keep = config.save_num_checkpoints_to_keep;
   // An old one goes when the new one is there.
-  shape.checkpoints_kept = keep < 0 ? shape.checkpoints : std::min<std::int64_t>(keep + 1, shape.checkpoints);
-  return shape;
+  return keep < 0 ? written : std::min<std::int64_t>(keep + 1, written);
 }
 
 }  // namespace mosaic

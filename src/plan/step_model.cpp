@@ -100,7 +100,7 @@ Basis choose_basis(const std::vector<Calibration>& calibrations, const Config& c
   // The most ranks that are not more than planned; else the fewest.
   const auto closeness = [ranks](const Calibration& c) { return c.ranks <= ranks ? c.ranks : -c.ranks; };
   for (const Calibration& c : calibrations) {
-    if (const std::string reason = another_net(c.config, config.yaml); !reason.empty()) {
+    if (const std::string reason = another_net(c, config); !reason.empty()) {
       other_net = reason;
       continue;
     }
@@ -108,7 +108,7 @@ Basis choose_basis(const std::vector<Calibration>& calibrations, const Config& c
     if (!nearest || closeness(c) >= closeness(*nearest)) nearest = c;
   }
   if (!nearest)
-    throw Error(str("--plan: no calibration is of this net: ", other_net,
+    throw Error(str("--plan: no calibration is of these steps: ", other_net,
                     ": run --check --calibration with this configuration"));
   if (ranks > kMostScaling * largest->ranks)
     throw Error(str("--plan: got ", ranks, " ranks, calibrated were at most ", largest->ranks, ": expected at most ",
@@ -120,7 +120,7 @@ Basis choose_basis(const std::vector<Calibration>& calibrations, const Config& c
               .exchange_nodes = largest->nodes,
               .differences = {}};
   for (const Change& change : changes_of_training(nearest->config, config.yaml))
-    if (!is_accounted_for(change.key))
+    if (!is_accounted_for(change.key) && change.key != "precision")
       basis.differences.push_back(
           str(change.key, ": ", change.now, " costs as much as the calibrated ", change.before));
   return basis;
@@ -147,6 +147,11 @@ Estimate ring_seconds(const std::vector<ExchangeCost>& costs, int measured_ranks
   const double sent = 2.0 * (ranks - 1);
   const double seconds = alpha * sent + bytes * sent / ranks * per_byte;
   return Estimate{seconds, seconds, seconds}.widened(0.8, 1.25);
+}
+
+Estimate first_seconds(const Basis& basis, const StepKind& kind, std::int64_t images) {
+  const bool sam = kind.sam && has_sam(basis.nearest.steps);
+  return interpolated(basis.nearest.steps, sam, kind.side, images, &StepCost::first, false);
 }
 
 StepTimes step_times(const Basis& basis, const Placement& where, const StepKind& kind, std::int64_t images) {

@@ -50,6 +50,8 @@ Placement placement(const Basis& basis, int ranks, int ranks_per_node);
 Estimate ring_seconds(const std::vector<ExchangeCost>& costs, int measured_ranks, double bytes, int ranks);
 
 StepTimes step_times(const Basis& basis, const Placement& where, const StepKind& kind, std::int64_t images);
+/// What the first step of a kind takes more, once in a process: kernels are chosen for its shape, memory is taken.
+Estimate first_seconds(const Basis& basis, const StepKind& kind, std::int64_t images);
 /// One batch of an evaluation.
 Estimate evaluation_seconds(const Basis& basis, const Placement& where, int side, std::int64_t images);
 

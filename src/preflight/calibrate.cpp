@@ -46,7 +46,7 @@ std::int64_t affordable(double seconds, std::int64_t few, std::int64_t most) {
 /// Images of a rank, two numbers of them, the larger one that of the run unless its steps would take too long.
 std::vector<std::int64_t> batches_to_measure(Rehearsal& rehearsal, int full, std::int64_t rank_batch) {
   const std::int64_t few = std::min(kFewImages, rank_batch);
-  const std::int64_t large = affordable(rehearsal.train(full, few, false).seconds, few, rank_batch);
+  const std::int64_t large = affordable(rehearsal.few_steps({full, few}), few, rank_batch);
   const std::int64_t small = std::max(large / 2, std::min<std::int64_t>(large, 2));  // batch norm wants two
   return small == large ? std::vector{large} : std::vector{small, large};
 }
@@ -67,11 +67,7 @@ ExchangeCost exchange_cost(const Ranks& ranks, double bytes) {
   return {4.0 * static_cast<double>(numbers.numel()), seconds[3]};
 }
 
-double gradient_bytes(const Run& run) {
-  std::int64_t numbers = 0;
-  for (const auto& p : run.net.parameters()) numbers += p.tensor.numel();
-  return static_cast<double>(numbers * (run.config.bf16_gradient_exchange ? 2 : 4));
-}
+double gradient_bytes(const Run& run) { return parameter_bytes(run) / (run.config.bf16_gradient_exchange ? 2 : 1); }
 
 /// @throws Error if shards are still to be fetched: the time of that is not what steps cost
 void check_that_all_is_here(const Data& data) {
@@ -87,11 +83,13 @@ void measure_steps(const Run& run, Rehearsal& rehearsal, const RunShape& shape, 
   const std::set<int> sides = sides_to_measure(shape, full);
   const auto batches = batches_to_measure(rehearsal, full, shape.rank_batch);
   take_peak_resident_bytes();
+  std::vector<StepSize> sizes;
   for (const int side : sides) {
     c.loading.push_back({side, rehearsal.load_seconds(side, batches.back())});
-    for (const std::int64_t images : batches) c.steps.push_back(rehearsal.train(side, images, false));
-    if (run.config.algorithms.sam) c.steps.push_back(rehearsal.train(side, batches.back(), true));
+    for (const std::int64_t images : batches) sizes.push_back({side, images});
+    if (run.config.algorithms.sam) sizes.push_back({side, batches.back(), true});
   }
+  c.steps = rehearsal.train(sizes);
   c.memory_after = rehearsal.largest(static_cast<double>(take_peak_resident_bytes()));
   const std::int64_t few = std::min(kFewImages, shape.eval_rank_batch);
   const std::int64_t large = affordable(rehearsal.evaluation(few).seconds, few, shape.eval_rank_batch);
@@ -108,15 +106,19 @@ std::optional<Calibration> calibrate(const MpiSession& mpi, const Ranks& ranks, 
                 .host = gather_texts(mpi.host())[0],
                 .device = on_gpu ? gpu_name(run.net.device().index()) : "cpu",
                 .config = run.config.yaml,
+                .precision = name_of(run.config.precision.value_or(default_precision(on_gpu))),
+                .fused_layers = run.config.fused_layers,
                 .ranks = mpi.size(),
                 .nodes = mpi.nodes(),
                 .threads = threads,
                 .train_images = data.train_shards->size(),
                 .eval_images = data.eval_shards->size(),
                 .gradient_bytes = gradient_bytes(run),
-                .checkpoint_bytes = static_cast<double>(checkpoint_bytes(run)),
+                .parameter_bytes = parameter_bytes(run),
+                .statistics_bytes = statistics_bytes(run),
                 .checkpoint_seconds = before.checkpoint_seconds,
                 .start_seconds = before.start_seconds,
+                .first_step_seconds = before.first_step_seconds,
                 .memory_before = before.memory};
   if (!table.passes("calibration", [&] { check_that_all_is_here(data); })) return std::nullopt;
   const bool passed = table.passes("calibration", [&] {

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "device/gpu.h"
+#include "plan/run_shape.h"
 #include "train/train_step.h"
 
 namespace mosaic {
@@ -22,19 +23,12 @@ std::string duration_text(double seconds) {
   return seconds >= 5400 ? decimals(seconds / 3600, 1) + " h" : decimals(std::ceil(seconds / 60), 0) + " min";
 }
 
-double evaluations(const Run& run) {
-  const Duration& interval = run.config.eval_interval;
-  const double batches =
-      interval.unit == TimeUnit::kEpoch ? interval.value * static_cast<double>(run.batches_per_epoch) : interval.value;
-  return 1 + std::floor(static_cast<double>(run.total_batches) / batches);
-}
-
 }  // namespace
 
-std::optional<double> measure_training(const MpiSession& mpi, Run& run, const ReadRate& reading, Table& table) {
+std::optional<TrainRate> measure_training(const MpiSession& mpi, Run& run, const ReadRate& reading, Table& table) {
   const bool on_gpu = run.net.device().is_cuda();
   Batch batch;
-  double seconds = 0, loss = 0;
+  double seconds = 0, very_first = 0, loss = 0;
   const auto train = [&](int steps) {
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < steps; ++i) loss = train_step(run, batch).loss;
@@ -44,6 +38,8 @@ std::optional<double> measure_training(const MpiSession& mpi, Run& run, const Re
     batch = to_device(reading.batch, run.net.device(), run.net.type(), run.net.layout());
     if (const std::int64_t n = batch.images.size(0); !on_gpu && n > kImagesOnCpu)
       batch = {batch.images.narrow(0, 0, kImagesOnCpu), batch.labels.narrow(0, 0, kImagesOnCpu)};
+    train(1);
+    very_first = seconds;
     train(kWarmUp);
   });
   if (!passed) return std::nullopt;
@@ -74,12 +70,13 @@ std::optional<double> measure_training(const MpiSession& mpi, Run& run, const Re
         "images to be read as fast as they are trained on: more cores per rank, shards on faster or node-local disks";
   }
   table.add(row);
-  return rate;
+  return TrainRate{.images_per_second = rate, .first_step_seconds = std::max(very_first - seconds / steps, 0.0)};
 }
 
 Row time_row(const Run& run, std::int64_t eval_images, double images_per_second, std::optional<double> seconds_left) {
   const double train = static_cast<double>(run.total_batches * run.config.train_dataset.batch_size);
-  const double images = train + kEvaluationCost * evaluations(run) * static_cast<double>(eval_images);
+  const std::int64_t evaluations = evaluations_of(run.config, run.batches_per_epoch, run.total_batches);
+  const double images = train + kEvaluationCost * static_cast<double>(evaluations * eval_images);
   const double needed = images / images_per_second;
   Row row{.name = "time",
           .found = mosaic::str(run.config.algorithms.progressive_resizing ? "at most about " : "about ",

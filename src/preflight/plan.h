@@ -9,9 +9,15 @@
 
 namespace mosaic {
 
+/// Of all ranks together.
+struct TrainRate {
+  double images_per_second = 0;   // as fast as reading allows
+  double first_step_seconds = 0;  // what the first step of the process took more than those after it
+};
+
 /// Some training steps, at the full image side, on `reading.batch`, over and over; `run` is of no use after that. On CPUs with up to 16 images of it.
-/// @return images per second of all ranks, as fast as reading allows; none after a bad row
-std::optional<double> measure_training(const MpiSession& mpi, Run& run, const ReadRate& reading, Table& table);
+/// @return none after a bad row
+std::optional<TrainRate> measure_training(const MpiSession& mpi, Run& run, const ReadRate& reading, Table& table);
 
 /// The time that the run needs against the time that the job has.
 /// @param images_per_second  of training

@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "comm/node_cores.h"
 #include "device/cpu_settings.h"
+#include "device/memory_limit.h"
 #include "preflight/all_reduce.h"
 #include "preflight/calibrate.h"
 #include "preflight/data.h"
@@ -37,11 +38,11 @@ double timed(Action action) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-void write_calibration(const MpiSession& mpi, const std::optional<Calibration>& calibration, const std::string& path,
-                       Table& table) {
+void write_calibration(const MpiSession& mpi, const Config& config, const std::optional<Calibration>& calibration,
+                       const std::string& path, Table& table) {
   if (!calibration) return;
   const auto write = [&] {
-    if (mpi.rank() == 0) add_calibration(path, *calibration);
+    if (mpi.rank() == 0) add_calibration(path, *calibration, config);
   };
   if (table.passes("calibration file", write)) table.add({.name = "calibration file", .found = path + ": written"});
 }
@@ -65,6 +66,7 @@ void preflight(const MpiSession& mpi, const Config& config, const std::string& c
   }
   divide_cores(mpi);  // as a run does, once it is known what the launcher did
   if (ranks && ranks->device.is_cpu()) prepare_cpu();
+  if (ranks && ranks->device.is_cpu() && config.auto_microbatch_size) count_tensor_memory();
   std::unique_ptr<Data> data;
   {
     const TimeLimit seconds = limit(mpi, "shards");
@@ -84,7 +86,10 @@ void preflight(const MpiSession& mpi, const Config& config, const std::string& c
     const TimeLimit seconds = limit(mpi, "save_folder");
     // Without data the model can be built all the same.
     const std::int64_t images = data ? data->train_shards->size() : config.train_dataset.batch_size;
-    const auto build = [&] { run = build_run(config, *ranks->group, ranks->device, at::kFloat, images); };
+    const auto build = [&] {
+      run = build_run(config, *ranks->group, ranks->device, at::kFloat, images);
+      run->processes_on_node = mpi.local_size();
+    };
     bool built = false;
     before.start_seconds += timed([&] { built = table.passes("model", build); });
     before.memory = static_cast<double>(resident_bytes());
@@ -97,13 +102,14 @@ void preflight(const MpiSession& mpi, const Config& config, const std::string& c
     if (!reading.batch) return table.finish();
     const auto rate = measure_training(mpi, *run, reading, table);
     if (!rate) return table.finish();
+    before.first_step_seconds = rate->first_step_seconds;
     auto left = slurm_job_end();
     if (left) *left -= static_cast<double>(std::time(nullptr));
-    table.add(time_row(*run, data->eval_shards->size(), *rate, left));
+    table.add(time_row(*run, data->eval_shards->size(), rate->images_per_second, left));
   }
   if (!calibration.empty()) {
     const TimeLimit more_seconds = limit(mpi, "calibration");
-    write_calibration(mpi, calibrate(mpi, *ranks, *run, *data, cores, before, table), calibration, table);
+    write_calibration(mpi, config, calibrate(mpi, *ranks, *run, *data, cores, before, table), calibration, table);
   }
   table.finish();
 }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <numeric>
-#include <vector>
+#include <thread>
 
 #include "base/error.h"
+#include "batch/sampler.h"
 #include "device/device_batch.h"
 #include "train/evaluate.h"
 #include "train/gather_numbers.h"
@@ -16,23 +18,27 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kSeconds = 2;  // of one measurement
-constexpr int kWarmUp = 2;      // steps; and as many more as the loader needs to be ahead
-constexpr double kWarmUpSeconds = 0.5;
-constexpr int kLeastSteps = 3, kMostSteps = 60;
+constexpr double kSeconds = 3;  // of one measurement, all rounds of it together
+constexpr int kRounds = 6;
+constexpr double kLongStep = 0.5;   // seconds: of longer ones there are fewer
+constexpr int kRoundsOfLong = 3;    // of one step each
+constexpr int kSettle = 2;          // steps that begin a round and do not count: another shape was trained before
+constexpr int kMostSteps = 40;      // of a round
+constexpr double kLongestWait = 1;  // seconds for the loader to get ahead
+
+struct Spread {
+  double mean = 0, low = 0, high = 0;
+};
+
+/// Of all but the fastest and the slowest round: where something else has run for a second, on a machine that is not quite alone, that is in one of them.
+Spread without_extremes(std::vector<double> rounds) {
+  std::sort(rounds.begin(), rounds.end());
+  if (rounds.size() > 2) rounds = {rounds.begin() + 1, rounds.end() - 1};
+  return {std::accumulate(rounds.begin(), rounds.end(), 0.0) / static_cast<double>(rounds.size()), rounds.front(),
+          rounds.back()};
+}
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-/// Of sorted numbers: the one that has `share` of them before it.
-double quantile(const std::vector<double>& sorted, double share) {
-  return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1) + 0.5)];
-}
-
-std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named) {
-  std::vector<at::Tensor> tensors;
-  for (const auto& n : named) tensors.push_back(n.tensor);
-  return tensors;
-}
 
 }  // namespace
 
@@ -72,50 +78,99 @@ BatchPlan Rehearsal::plan(int side, std::int64_t images, std::int64_t batches) {
   return plan;
 }
 
-StepCost Rehearsal::train(int side, std::int64_t images, bool sam) {
+void Rehearsal::begin(const StepSize& size, int steps) {
   run_.sam.reset();
-  if (sam) {
+  if (size.sam) {
     SamConfig each = *sam_;
     each.interval = 1;
     run_.sam.emplace(each, tensors_of(run_.net.parameters()));
   }
-  data_.train_loader.start(plan(side, images, kMostSteps + kWarmUp + Loader::kUsualDepth + Loader::kSlabsInUse));
-  std::vector<double> own;
-  double network = 0, exchange = 0;
-  const auto step = [&] {
-    enter(run_, StepPart::kData);
-    const HostBatch host = data_.train_loader.next();
-    enter(run_, StepPart::kOther);
-    const double before = run_.exchange.busy_seconds();
-    train_step(run_, to_device(host, run_.net.device(), run_.net.type(), run_.net.layout()));
-    enter(run_, StepPart::kOutside);
-    const StepSeconds seconds = step_seconds(run_.laps.take(), run_.exchange.busy_seconds() - before);
-    own.push_back(seconds.own() - seconds.data);
-    network += seconds.exchange + seconds.collectives;
-    exchange += seconds.exchange_busy;
-  };
+  data_.train_loader.start(plan(size.side, size.images, steps + Loader::kUsualDepth + Loader::kSlabsInUse));
+  // As in a run, where the loader makes one batch a step because the others are ready.
+  const double each = load_seconds_.contains(size.side) ? load_seconds_[size.side] : 0;
+  const double until_ahead = each * static_cast<double>(size.images * Loader::kUsualDepth);
+  std::this_thread::sleep_for(std::chrono::duration<double>(std::min(until_ahead, kLongestWait)));
+  mpi_.barrier();
+}
+
+StepSeconds Rehearsal::step() {
+  enter(run_, StepPart::kData);
+  const HostBatch host = data_.train_loader.next();
+  enter(run_, StepPart::kOther);
+  const double before = run_.exchange.busy_seconds();
+  train_step(run_, to_device(host, run_.net.device(), run_.net.type(), run_.net.layout()));
+  if (run_.ema) {  // as at the end of the run, where the average has long begun
+    const Progress now{.epoch = run_.total_batches / run_.batches_per_epoch, .batch = run_.total_batches + ++trained_};
+    run_.ema->after_batch(now, 1, run_.net.batches_tracked());
+  }
+  enter(run_, StepPart::kOutside);
+  return step_seconds(run_.laps.take(), run_.exchange.busy_seconds() - before);
+}
+
+double Rehearsal::few_steps(const StepSize& size) {
+  begin(size, 2 * kSettle);
+  for (int i = 0; i < kSettle; ++i) step();
   const auto start = Clock::now();
-  for (int i = 0; i < kWarmUp; ++i) step();
-  double each = of_rank_0(seconds_since(start)) / kWarmUp;
-  const int more =
-      static_cast<int>(std::clamp(kWarmUpSeconds / each, 0.0, double{Loader::kUsualDepth + Loader::kSlabsInUse}));
-  const auto warm = Clock::now();
-  for (int i = 0; i < more; ++i) step();
-  if (more > 0) each = of_rank_0(seconds_since(warm)) / more;
-  own.clear(), network = 0, exchange = 0;
-  const int steps = static_cast<int>(std::clamp(kSeconds / each, double{kLeastSteps}, double{kMostSteps}));
-  for (int i = 0; i < steps; ++i) step();
-  std::sort(own.begin(), own.end());
-  // Not their median: a run consists of all its steps, slow ones too.
-  const double average = std::accumulate(own.begin(), own.end(), 0.0) / steps;
-  return {.side = side,
-          .images = images,
-          .sam = sam,
-          .seconds = mean(average),
-          .low = mean(std::min(quantile(own, 0.25), average)),
-          .high = mean(std::max(quantile(own, 0.75), average)),
-          .network = mean(network / steps),
-          .exchange = mean(exchange / steps)};
+  for (int i = 0; i < kSettle; ++i) step();
+  return of_rank_0(seconds_since(start)) / kSettle;
+}
+
+/// The first step of this process at `size`, and how the rounds will be.
+Rehearsal::Rounds Rehearsal::begin_rounds(const StepSize& size) {
+  Rounds rounds{.size = size, .count = kRounds, .settle = kSettle};
+  begin(size, 1 + 2 * kSettle);
+  const StepSeconds first = step();
+  step();
+  StepSeconds later;
+  for (int i = 0; i < kSettle; ++i) later = later + step();
+  later = later / kSettle;
+  rounds.first = std::max(first.own() - first.data - (later.own() - later.data), 0.0);
+  const double each = std::max(of_rank_0(later.whole()), 1e-6);
+  if (each > kLongStep) {
+    rounds.count = kRoundsOfLong;
+    rounds.settle = 1;
+  } else {
+    rounds.steps = static_cast<int>(std::clamp(std::ceil(kSeconds / kRounds / each), 1.0, double{kMostSteps}));
+  }
+  return rounds;
+}
+
+void Rehearsal::add_round(Rounds& rounds) {
+  begin(rounds.size, rounds.settle + rounds.steps);
+  for (int i = 0; i < rounds.settle; ++i) step();
+  StepSeconds sum;
+  for (int i = 0; i < rounds.steps; ++i) sum = sum + step();
+  rounds.means.push_back(sum / rounds.steps);
+}
+
+StepCost Rehearsal::cost_of(const Rounds& rounds) const {
+  std::vector<double> own, network, exchange;
+  for (const StepSeconds& round : rounds.means) {
+    own.push_back(mean(round.own() - round.data));
+    network.push_back(mean(round.exchange + round.collectives));
+    exchange.push_back(mean(round.exchange_busy));
+  }
+  const Spread seconds = without_extremes(own);
+  return {.side = rounds.size.side,
+          .images = rounds.size.images,
+          .sam = rounds.size.sam,
+          .seconds = seconds.mean,
+          .low = seconds.low,
+          .high = seconds.high,
+          .first = mean(rounds.first),
+          .network = without_extremes(network).mean,
+          .exchange = without_extremes(exchange).mean};
+}
+
+std::vector<StepCost> Rehearsal::train(const std::vector<StepSize>& sizes) {
+  std::vector<Rounds> all;
+  for (const StepSize& size : sizes) all.push_back(begin_rounds(size));
+  for (int round = 0; round < kRounds; ++round)
+    for (Rounds& rounds : all)
+      if (round < rounds.count) add_round(rounds);
+  std::vector<StepCost> costs;
+  for (const Rounds& rounds : all) costs.push_back(cost_of(rounds));
+  return costs;
 }
 
 StepCost Rehearsal::evaluation(std::int64_t images) {
@@ -143,19 +198,22 @@ StepCost Rehearsal::evaluation(std::int64_t images) {
     });
     return mean(seconds_since(start)) / static_cast<double>(batches);
   };
-  // The same on all ranks: the first has the most.
-  const auto all = static_cast<std::int64_t>(of_rank_0(static_cast<double>(whole.batches())));
-  const double first = seconds_of(std::min<std::int64_t>(all, 2));
-  const auto batches = std::clamp<std::int64_t>(static_cast<std::int64_t>(kSeconds / first), 1, all);
-  std::vector<double> seconds;
-  for (int i = 0; i < 3; ++i) seconds.push_back(seconds_of(batches));
-  std::sort(seconds.begin(), seconds.end());
+  // Full batches, as rank 0 has them.
+  const EvalEpoch epoch{data_.eval_shards->size(), images * mpi_.size(), mpi_.size()};
+  const std::int64_t all = std::max<std::int64_t>(epoch.rank_samples(0) / images, 1);
+  const std::int64_t few = std::min<std::int64_t>(all, 2);
+  const double first = seconds_of(few);
+  const auto batches = std::clamp<std::int64_t>(static_cast<std::int64_t>(kSeconds / kRounds / first), 1, all);
+  std::vector<double> rounds;
+  for (int i = 0; i < kRounds; ++i) rounds.push_back(seconds_of(batches));
+  const Spread seconds = without_extremes(rounds);
   return {.side = run_.config.eval_dataset.crop_size,
           .images = images,
           .sam = false,
-          .seconds = seconds[1],
-          .low = seconds[0],
-          .high = seconds[2]};
+          .seconds = seconds.mean,
+          .low = seconds.low,
+          .high = seconds.high,
+          .first = std::max((first - seconds.mean) * static_cast<double>(few), 0.0)};
 }
 
 double Rehearsal::load_seconds(int side, std::int64_t images) {
@@ -171,7 +229,7 @@ double Rehearsal::load_seconds(int side, std::int64_t images) {
   }
   const double seconds = seconds_since(start) / static_cast<double>(batches * images);
   data_.train_loader.start({});
-  return mean(seconds);
+  return load_seconds_[side] = mean(seconds);
 }
 
 void Rehearsal::read(double& seconds, double& bytes) {

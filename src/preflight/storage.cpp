@@ -9,6 +9,8 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "plan/prediction.h"
+#include "plan/run_shape.h"
 
 namespace mosaic {
 namespace {
@@ -63,16 +65,6 @@ bool appears(const std::string& path) {
   return false;
 }
 
-/// How many checkpoints lie there at the same time: an old one goes when the new one is there.
-double checkpoints_kept(const Run& run) {
-  const Config& config = run.config;
-  if (config.save_num_checkpoints_to_keep >= 0) return config.save_num_checkpoints_to_keep + 1;
-  const double every = config.save_interval.unit == TimeUnit::kEpoch
-                           ? config.save_interval.value * static_cast<double>(run.batches_per_epoch)
-                           : config.save_interval.value;
-  return std::floor(static_cast<double>(run.total_batches) / every) + 1;
-}
-
 /// Free bytes, for this user, of the file system that `path` is on.
 double free_bytes(const std::string& path) {
   struct statvfs about = {};
@@ -82,18 +74,20 @@ double free_bytes(const std::string& path) {
 
 }  // namespace
 
-std::uint64_t checkpoint_bytes(const Run& run) {
-  std::int64_t parameters = 0;
-  for (const auto& p : run.net.parameters()) parameters += p.tensor.numel();
-  const std::int64_t buffers = run.buffers.numel(), nets = run.ema ? 2 : 1;
-  const std::int64_t numbers = nets * (parameters + run.ranks.size() * buffers) + parameters;  // and the momentum
-  return static_cast<std::uint64_t>(numbers) * run.net.parameters().front().tensor.element_size();
+double parameter_bytes(const Run& run) {
+  std::int64_t numbers = 0;
+  for (const auto& p : run.net.parameters()) numbers += p.tensor.numel();
+  return static_cast<double>(numbers * static_cast<std::int64_t>(run.buffers.element_size()));
 }
+
+double statistics_bytes(const Run& run) { return static_cast<double>(run.buffers.nbytes()); }
 
 double check_folders(const MpiSession& mpi, const Run& run, Table& table) {
   const std::string& folder = run.config.save_folder;
-  const std::uint64_t bytes = checkpoint_bytes(run);
-  const double needed = checkpoints_kept(run) * static_cast<double>(bytes);
+  const auto bytes = static_cast<std::uint64_t>(
+      checkpoint_bytes(run.config, parameter_bytes(run), statistics_bytes(run), run.ranks.size()));
+  const std::int64_t kept = checkpoints_kept(run.config, run.batches_per_epoch, run.total_batches);
+  const double needed = static_cast<double>(kept) * static_cast<double>(bytes);
   std::optional<ProbeFile> probe;
   double free = 0, seconds = 0;
   const auto write_checkpoint = [&] {
@@ -113,8 +107,8 @@ double check_folders(const MpiSession& mpi, const Run& run, Table& table) {
                          bytes_text(static_cast<std::uint64_t>(free)), " free")};
     if (gather_texts(free < needed ? "full" : "")[0] == "full") {
       row.verdict = Verdict::kBad;
-      row.expected = str("at least ", bytes_text(static_cast<std::uint64_t>(needed)), " free, for ",
-                         checkpoints_kept(run), " checkpoints");
+      row.expected = str("at least ", bytes_text(static_cast<std::uint64_t>(needed)), " free, for ", kept,
+                         kept == 1 ? " checkpoint" : " checkpoints");
     }
     table.add(row);
   }

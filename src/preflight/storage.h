@@ -10,8 +10,9 @@
 
 namespace mosaic {
 
-/// Bytes of one checkpoint of `run` in its last epoch.
-std::uint64_t checkpoint_bytes(const Run& run);
+/// Bytes of the net's weights, and of one rank's statistics of batch norm: what checkpoint_bytes() counts with.
+double parameter_bytes(const Run& run);
+double statistics_bytes(const Run& run);
 
 /// Write a file as large as a checkpoint to save_folder and delete it, compare what is free with what the run will keep, and look
 /// from every rank whether it sees the file; write a small one to log_folder. Nothing is left behind, no folder either.

@@ -47,14 +47,8 @@ std::vector<double> make_stochastic_depth(ResNet& net, const Config& config) {
   return rates;
 }
 
-std::vector<at::Tensor> tensors_of(const std::vector<NamedTensor>& named) {
-  std::vector<at::Tensor> tensors;
-  for (const auto& n : named) tensors.push_back(n.tensor);
-  return tensors;
-}
-
 std::optional<at::ScalarType> autocast_type(const Config& config, at::Device device) {
-  switch (config.precision.value_or(device.is_cuda() ? Precision::kAmpFp16 : Precision::kFp32)) {
+  switch (config.precision.value_or(default_precision(device.is_cuda()))) {
     case Precision::kAmpBf16:
       return at::kBFloat16;
     case Precision::kAmpFp16:

@@ -32,6 +32,7 @@ std::optional<nlohmann::ordered_json> compared_with_plan(const Run& run, double 
                         .batches = run.now.batch,
                         .train = run.seconds.train,
                         .eval = run.seconds.eval,
+                        .total = run.loaded_from.empty() ? std::optional(process_age()) : std::nullopt,
                         .rank_memory_bytes = memory};
   try {
     const auto bytes = read_file(path);

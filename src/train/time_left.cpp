@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "plan/run_shape.h"
+
 namespace mosaic {
 
 void TimeLeft::add_step(double seconds) {
@@ -20,17 +22,6 @@ std::optional<TimeLeft::Estimate> TimeLeft::of(const Run& run) const {
   left.epoch = left.step * static_cast<double>(std::min(batches, run.batches_per_epoch - run.now.batch_in_epoch));
   left.run = left.step * static_cast<double>(batches) + evaluation_.value_or(0) * static_cast<double>(left.evaluations);
   return left;
-}
-
-std::int64_t evaluations_left(const Duration& interval, const Progress& now, std::int64_t batches_per_epoch,
-                              std::int64_t total_batches) {
-  if (now.batch >= total_batches) return 0;
-  const bool in_epochs = interval.unit == TimeUnit::kEpoch;
-  const std::int64_t every = static_cast<std::int64_t>(interval.value) * (in_epochs ? batches_per_epoch : 1);
-  // A run that goes on at the last batch of an epoch has that epoch's end before it.
-  const std::int64_t done = in_epochs ? now.epoch * batches_per_epoch : now.batch;
-  const std::int64_t at_multiples = total_batches / every - done / every;
-  return at_multiples + (total_batches % every == 0 ? 0 : 1);
 }
 
 }  // namespace mosaic

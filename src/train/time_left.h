@@ -32,8 +32,4 @@ class TimeLeft {
   std::optional<double> evaluation_;
 };
 
-/// How many evaluations there will be after `now`: one at each multiple of `interval`, and one at the end.
-std::int64_t evaluations_left(const Duration& interval, const Progress& now, std::int64_t batches_per_epoch,
-                              std::int64_t total_batches);
-
 }  // namespace mosaic

@@ -27,6 +27,13 @@ namespace {
 class Stopwatch {
  public:
   double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  /// `action`, whose time does not count.
+  template <class Action>
+  void without(Action action) {
+    const auto before = std::chrono::steady_clock::now();
+    action();
+    start_ += std::chrono::steady_clock::now() - before;
+  }
 
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
@@ -109,7 +116,7 @@ class Trainer {
     const Config& config = run_.config;
     begin_phase(Phase::kStep);
     post_place(run_.now.batch, run_.now.batch_in_epoch);
-    const Stopwatch watch;
+    Stopwatch watch;
     enter(run_, StepPart::kData);
     const HostBatch host = next_train_batch();
     enter(run_, StepPart::kOther);
@@ -118,7 +125,7 @@ class Trainer {
     const Batch batch = to_device(host, run_.net.device(), run_.net.type(), run_.net.layout());
     const StepResult step = train_step(run_, batch, stop_requests_.poll());
     check_finite(step);
-    if (!std::exchange(batch_was_shown_, true)) reports_.show(batch);
+    if (!std::exchange(batch_was_shown_, true)) show(batch, watch);
 
     const Progress before = run_.now;
     finish_batch(run_);
@@ -137,6 +144,13 @@ class Trainer {
       save_if_due(before);
     if (step.requests.save || step.requests.stop) save();
     if (step.requests.stop && !is_over(run_)) stop();
+  }
+
+  /// A picture of what the net saw: no part of a step.
+  void show(const Batch& batch, Stopwatch& watch) {
+    enter(run_, StepPart::kOutside);
+    watch.without([&] { reports_.show(batch); });
+    enter(run_, StepPart::kOther);
   }
 
   HostBatch next_train_batch() {

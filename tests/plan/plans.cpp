@@ -24,6 +24,7 @@ Calibration calibration_of(const Config& config) {
                     .seconds = seconds,
                     .low = seconds,
                     .high = seconds,
+                    .first = 0.1,
                     .network = 0.01,
                     .exchange = 0.05};
   };
@@ -31,6 +32,8 @@ Calibration calibration_of(const Config& config) {
                 .host = "node1",
                 .device = "cpu",
                 .config = config.yaml,
+                .precision = "fp32",
+                .fused_layers = true,
                 .ranks = 2,
                 .nodes = 1,
                 .threads = 4,
@@ -40,12 +43,14 @@ Calibration calibration_of(const Config& config) {
                 .read_seconds = 0.0004,
                 .steps = {cost(48, 16), cost(48, 32), cost(96, 16), cost(96, 32)},
                 .loading = {{48, 0.001}, {96, 0.002}},
-                .evaluation = {cost(96, 16)},
+                .evaluation = {cost(96, 8), cost(96, 16)},
                 .exchange = {{1000, 0.0002}, {10'001'000, 0.0102}},
                 .gradient_bytes = 10'000'000,
-                .checkpoint_bytes = 20'000'000,
+                .parameter_bytes = 10'000'000,
+                .statistics_bytes = 50'000,
                 .checkpoint_seconds = 0.5,
                 .start_seconds = 4,
+                .first_step_seconds = 0.3,
                 .memory_before = 3e8,
                 .memory_after = 4e8};
   return c;

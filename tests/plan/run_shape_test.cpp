@@ -15,6 +15,7 @@ TEST_CASE("a run is counted: steps, evaluations, checkpoints") {
   CHECK(shape.total_batches == 150);
   CHECK(shape.eval_batches == 4);
   CHECK(shape.eval_rank_batch == 16);
+  CHECK(shape.eval_last_batch == 2);
   CHECK(shape.evaluations == 5);  // before, after 3, 6 and 9 epochs, at the end
   CHECK(shape.checkpoints == 3);  // after 4, 8 and 10
   CHECK(shape.checkpoints_kept == 2);
@@ -57,4 +58,29 @@ TEST_CASE("a batch that the ranks cannot share is refused") {
         "train_dataset.batch_size: got 64 on 3 ranks, expected a multiple of the number of ranks");
   CHECK(message_of([] { run_shape(planned_config(), 63, 100, 2); }) ==
         "train_dataset.batch_size: got 64, but the training set has 63 images: expected at most that");
+}
+
+TEST_CASE("evaluations are left at each multiple of their interval, and at the end") {
+  const auto left = [](const char* interval, std::int64_t epoch, std::int64_t batch, std::int64_t total) {
+    return evaluations_left(Duration::parse(interval), {.epoch = epoch, .batch = batch}, 10, total);
+  };
+  CHECK(left("1ep", 0, 0, 30) == 3);
+  CHECK(left("1ep", 1, 10, 30) == 2);  // the one after the first epoch comes before the next step
+  CHECK(left("1ep", 1, 15, 30) == 2);
+  CHECK(left("2ep", 0, 0, 30) == 2);  // after 2 and at the end
+  CHECK(left("2ep", 2, 25, 30) == 1);
+  CHECK(left("1000ep", 0, 3, 30) == 1);
+  CHECK(left("7ba", 0, 0, 30) == 5);  // 7, 14, 21, 28, 30
+  CHECK(left("7ba", 0, 7, 30) == 4);
+  CHECK(left("10ba", 2, 29, 30) == 1);
+  CHECK(left("1ep", 3, 30, 30) == 0);
+  CHECK(left("1ep", 2, 25, 25) == 0);
+}
+
+TEST_CASE("as many checkpoints lie there as are kept, and the one that is being written") {
+  Config config = planned_config("save_interval: 1ep\nsave_num_checkpoints_to_keep: 2\n");
+  CHECK(checkpoints_kept(config, 10, 100) == 3);
+  CHECK(checkpoints_kept(config, 10, 15) == 2);  // after 10 batches and at the end
+  config.save_num_checkpoints_to_keep = -1;
+  CHECK(checkpoints_kept(config, 10, 100) == 10);
 }

@@ -6,7 +6,7 @@ import unittest
 import job
 from program_test import ProgramTest
 
-MEASURED = {"read_seconds", "image_bytes", "gradient_bytes", "checkpoint_bytes", "checkpoint_seconds", "start_seconds", "memory_before", "memory_after"}
+MEASURED = {"read_seconds", "image_bytes", "gradient_bytes", "parameter_bytes", "statistics_bytes", "checkpoint_seconds", "start_seconds", "memory_before", "memory_after"}
 
 
 class PlanTest(ProgramTest):
@@ -43,7 +43,6 @@ class PlanTest(ProgramTest):
         self.assertEqual(len(two["exchange"]), 3)
 
     def test_a_run_says_what_became_of_its_plan(self):
-        self.log_folder.mkdir()
         result = self.plan("--ranks", 2, "--out", self.log_folder / "plan.json")
         self.assertEqual(result.code, job.DONE, result)
         for name in ("step", "limiting stage", "bytes per second", "total", "node-hours", "memory per rank"):
@@ -51,7 +50,7 @@ class PlanTest(ProgramTest):
             self.assertRegex(line[22:], "^(measured|assumed) ")
         self.train(ranks=2)
         compared = job.summary(self.log_folder)["plan"]
-        self.assertEqual(list(compared), ["train", "eval", "train_and_eval", "rank_memory_bytes"])
+        self.assertEqual(list(compared), ["train", "eval", "train_and_eval", "total", "rank_memory_bytes"])
         self.assertEqual(compared["train"]["found"], job.summary(self.log_folder)["seconds"]["train_of_all_starts"])
         self.train(ranks=2, max_duration="4ba", save_overwrite="true")
         self.assertEqual(job.summary(self.log_folder)["plan"], {"not_compared": "the plan is for 2 ranks and 20 batches, the run had 2 and 4"})
@@ -62,7 +61,7 @@ class PlanTest(ProgramTest):
         self.assertEqual(result.err, "mosaic_resnet: --plan: got 33 ranks, calibrated were at most 2: expected at most 16 times as many; "
                                      "run --check --calibration on at least 3 ranks\n")  # fmt: skip
         result = self.plan("--ranks", 2, model__width=32)
-        self.assertIn("no calibration is of this net: model.width is 32, calibrated was 16", result.err)
+        self.assertIn("no calibration is of these steps: model.width is 32, calibrated was 16", result.err)
         missing = self.folder / "nowhere.json"
         self.assertEqual(self.plan("--ranks", 2, calibration=missing).err, f"mosaic_resnet: {missing}: cannot open: No such file or directory\n")
 
