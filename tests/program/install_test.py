@@ -100,7 +100,10 @@ class InstallTest(unittest.TestCase):
         images.write_split(self.folder / "images/val", images.EVAL_IMAGES)
         elsewhere = self.folder / "elsewhere"
         elsewhere.mkdir()
-        said = output(self.share / "scripts/demo", self.folder / "images", "max_duration=2ba", "device=cpu", cwd=elsewhere, env=job.ENVIRONMENT)
+        # Nothing of the checkout, of its .venv or of this shell's settings but Open MPI's place.
+        mpi = pathlib.Path(shutil.which(job.MPIEXEC)).parent
+        bare = {"PATH": f"{self.prefix}/bin:{mpi}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(elsewhere)}
+        said = output(self.share / "scripts/demo", self.folder / "images", "max_duration=2ba", "device=cpu", cwd=elsewhere, env=bare)
         self.assertIn("top-1, loaded again", said)
         run = elsewhere / "demo/folders/images/run"
         self.assertEqual(json.loads((run / "summary.json").read_text())["batches"], 2)
