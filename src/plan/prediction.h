@@ -33,8 +33,8 @@ struct Prediction {
   Estimate node_hours;
 };
 
-/// Bytes of one checkpoint in the last epoch of a run: weights, momentum, each rank's statistics, and averages of them where the recipe keeps
-/// some.
+/// Bytes of one checkpoint in the last epoch of a run: weights, momentum, each rank's statistics, and where the recipe keeps averages
+/// those of weights and statistics.
 double checkpoint_bytes(const Config& config, double parameter_bytes, double statistics_bytes, int ranks);
 
 /// Bytes of a rank's training batches, those that its loader makes and those in use.

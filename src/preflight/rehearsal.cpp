@@ -30,7 +30,7 @@ struct Spread {
   double mean = 0, low = 0, high = 0;
 };
 
-/// Of all but the fastest and the slowest round: where something else has run for a second, on a machine that is not quite alone, that is in one of them.
+/// Of all but the fastest and the slowest round: where something else has run for a second, that is in one of them.
 Spread without_extremes(std::vector<double> rounds) {
   std::sort(rounds.begin(), rounds.end());
   if (rounds.size() > 2) rounds = {rounds.begin() + 1, rounds.end() - 1};

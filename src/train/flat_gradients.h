@@ -17,8 +17,8 @@ class FlatGradients {
  public:
   explicit FlatGradients(const std::vector<NamedTensor>& parameters);
 
-  /// In place: on the host new pages for each step would have to be faulted in, one by one where the kernel has no large ones left, which made
-  /// steps of the same run up to one and a half times as long in one process as in the next.
+  /// In place: on the host new pages for each step would have to be faulted in, one by one where the kernel has no large ones left,
+  /// which made steps of the same run up to one and a half times as long in one process as in the next.
   void zero() { flat_.zero_(); }
   const at::Tensor& flat() const { return flat_; }
 
