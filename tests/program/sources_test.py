@@ -5,6 +5,7 @@ import io
 import json
 import pathlib
 import random
+import shutil
 import tempfile
 import unittest
 
@@ -30,6 +31,8 @@ FORMS = {
     "MDS": (sources.write_mds, CLASSES, False),
     "MDS in order, without i": (functools.partial(sources.write_mds, with_i=False), CLASSES, False),
     "MDS, zstd": (functools.partial(sources.write_mds, zstd=True), CLASSES, False),
+    "MDS, hashes": (functools.partial(sources.write_mds, hashes=("sha1", "md5")), CLASSES, False),
+    "MDS, zstd, hashes": (functools.partial(sources.write_mds, zstd=True, hashes=("shake_128", "blake2b")), CLASSES, False),
 }
 WAYS = {"packed": (), "files": ("--keep-files",), "pixels": ("--raw",), "scaled": ("--max-side", "24")}
 
@@ -149,6 +152,26 @@ class SourcesTest(unittest.TestCase):
                 for split, back in self.exported(out).items():
                     self.assertEqual(len(back), len(self.splits[split]))
                     self.assertEqual([(name, file) for name, file in back if file.startswith(b"\xff\xd8")], jpegs[split])
+
+    def test_shards_of_mds_that_are_not_what_their_hashes_say_are_refused_by_name(self):
+        for form, shard in (("MDS, hashes", "shard.00002.mds"), ("MDS, zstd, hashes", "shard.00002.mds.zstd")):
+            with self.subTest(form=form):
+                source, out = self.folder / form, self.folder / f"{form} packed"
+                shutil.copytree(self.root / form, source)
+                pack = ("pack", source, out, *CLASSES[:1], self.root / "classes.txt")
+                damaged = bytearray((source / "train" / shard).read_bytes())
+                damaged[-100 if shard.endswith("mds") else 5] ^= 1  # within an image; in what zstd does not look at
+                (source / "train" / shard).write_bytes(damaged)
+                refused = images.run_preprocess(*pack)
+                self.assertEqual(refused.returncode, job.BAD_INPUT, refused.stderr)
+                self.assertRegex(refused.stderr, rf"{shard}: its (md5|blake2b) is [0-9a-f]+, expected [0-9a-f]+ as index.json says: copy it again")
+                self.assertEqual(digests(out), {})
+
+                shutil.copy(self.root / form / "train" / shard, source / "train" / shard)
+                repaired = images.run_preprocess(*pack)
+                self.assertEqual(repaired.returncode, job.DONE, repaired.stderr)
+                again = images.run_preprocess(*pack)
+                self.assertIn("train: packed already", again.stderr)
 
     def test_other_images_labels_or_another_order_are_another_data_set(self):
         train = self.splits["train"]
