@@ -88,7 +88,7 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
       app.add_subcommand("pack", "the images of SOURCE/train and SOURCE/val, in folders or archives, to shards in OUT");
   pack_command
       ->add_option("SOURCE", pack.source,
-                   "folder that holds train and val: folders of class folders, tars, WebDataset or MDS")
+                   "folder that holds train and val: folders of class folders, tars, WebDataset, MDS or Parquet")
       ->required();
   pack_command->add_option("OUT", pack.out, "folder for the shards; made if it is not there")->required();
   pack_command->add_option("--split", pack.splits, "pack SOURCE/NAME instead of train and val; several are possible")
@@ -103,7 +103,7 @@ std::optional<Command> parse_command_line(int argc, const char* const* argv) {
       ->type_name("FILE");
   pack_command
       ->add_option("--classes", pack.classes,
-                   "names of the labels 0, 1, ... of WebDataset or MDS, one a line; default: the numbers")
+                   "names of the labels 0, 1, ... of WebDataset, MDS or Parquet, one a line; default: the numbers")
       ->type_name("FILE");
   pack_command->add_option("--skip-bad", pack.skip_bad, "leave out up to N files that cannot be decoded")
       ->type_name("N");

@@ -7,8 +7,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -18,27 +16,12 @@
 #include "base/file.h"
 #include "preprocess/archive_reader.h"
 #include "preprocess/in_order.h"
+#include "preprocess/mds_index.h"
 #include "preprocess/numbered_classes.h"
 #include "preprocess/source_reader.h"
 
 namespace mosaic {
 namespace {
-
-using Json = nlohmann::json;
-
-struct Column {
-  std::string name, encoding;
-  std::optional<std::int64_t> bytes;  // none: each sample says
-};
-
-/// A shard as index.json describes it.
-struct Shard {
-  std::string path;
-  bool compressed = false;
-  std::int64_t bytes = 0;  // not compressed
-  std::int64_t samples = 0;
-  std::vector<Column> columns;
-};
 
 struct Sample {
   std::int64_t offset = 0, bytes = 0;  // of x
@@ -46,136 +29,10 @@ struct Sample {
   std::optional<std::int64_t> i;
 };
 
-constexpr std::int64_t kMostShardBytes = std::int64_t{4} << 30;  // their offsets have 32 bits
-
-/// A value of index.json that is there and of this type. @param where  the way to `object`: "index.json: shard 3: raw_data"
-template <class T>
-T get(const Json& object, const char* key, const std::string& where, const char* expected) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  if (!object.is_object() || found == object.end())
-    throw Error(str(where, ": ", key, ": missing, expected ", expected));
-  const bool right = std::is_same_v<T, std::string>    ? found->is_string()
-                     : std::is_same_v<T, std::int64_t> ? found->is_number_integer()
-                                                       : found->is_structured();
-  if (!right) throw Error(str(where, ": ", key, ": got ", found->dump().substr(0, 40), ", expected ", expected));
-  return found->get<T>();
-}
-
-/// A path below the folder, whatever index.json says.
-std::string path_in(const std::string& folder, const std::string& name, const std::string& where) {
-  const std::filesystem::path path(name);
-  if (name.empty() || name.find('\0') != std::string::npos || path.is_absolute() ||
-      std::any_of(path.begin(), path.end(), [](const auto& part) { return part == ".."; }))
-    throw Error(str(where, ": basename: got '", name, "', expected the name of a file in this folder"));
-  return folder + "/" + name;
-}
-
-bool is_there(const std::string& path) {
-  std::error_code failure;
-  return std::filesystem::exists(path, failure);
-}
-
-std::vector<Column> read_columns(const Json& shard, const std::string& where) {
-  const Json names = get<Json>(shard, "column_names", where, "a list"),
-             encodings = get<Json>(shard, "column_encodings", where, "a list"),
-             sizes = get<Json>(shard, "column_sizes", where, "a list");
-  if (!names.is_array() || !encodings.is_array() || !sizes.is_array() || names.size() != encodings.size() ||
-      names.size() != sizes.size())
-    throw Error(str(where, ": column_names, column_encodings, column_sizes: expected three lists of the same length"));
-  std::vector<Column> columns;
-  for (std::size_t c = 0; c < names.size(); ++c) {
-    if (!names[c].is_string() || !encodings[c].is_string() ||
-        !(sizes[c].is_null() || (sizes[c].is_number_integer() && sizes[c] >= 0 && sizes[c] <= kMostShardBytes)))
-      throw Error(str(where, ": column ", c, ": expected a name, an encoding, and a size or null"));
-    columns.push_back(
-        {names[c], encodings[c], sizes[c].is_null() ? std::nullopt : std::optional<std::int64_t>(sizes[c])});
-  }
-  return columns;
-}
-
-const Column* column_called(const std::vector<Column>& columns, const char* name) {
-  const auto found = std::find_if(columns.begin(), columns.end(), [&](const Column& c) { return c.name == name; });
-  return found == columns.end() ? nullptr : &*found;
-}
-
-/// Size and sign of a number's encoding; 0 if it is none.
-struct Number {
-  std::int64_t bytes = 0;
-  bool is_signed = false;
-};
-Number number_of(const std::string& encoding) {
-  static const std::array<std::pair<const char*, Number>, 9> kNumbers = {{{"int", {8, true}},
-                                                                          {"int8", {1, true}},
-                                                                          {"int16", {2, true}},
-                                                                          {"int32", {4, true}},
-                                                                          {"int64", {8, true}},
-                                                                          {"uint8", {1, false}},
-                                                                          {"uint16", {2, false}},
-                                                                          {"uint32", {4, false}},
-                                                                          {"uint64", {8, false}}}};
-  for (const auto& [name, number] : kNumbers)
-    if (encoding == name) return number;
-  return {};
-}
-
-void check_columns(const std::vector<Column>& columns, const std::string& where) {
-  std::string all;
-  for (const auto& column : columns) all += str(all.empty() ? "" : ", ", column.name, " (", column.encoding, ")");
-  const Column *x = column_called(columns, "x"), *y = column_called(columns, "y"), *i = column_called(columns, "i");
-  const auto is_number = [](const Column* c) {
-    return number_of(c->encoding).bytes > 0 && c->bytes == number_of(c->encoding).bytes;
-  };
-  const bool is_image = x && !x->bytes && (x->encoding == "jpeg" || x->encoding == "png" || x->encoding == "bytes");
-  if (!is_image || !y || !is_number(y) || (i && !is_number(i)))
-    throw Error(str(where, ": got the columns ", all.empty() ? "none" : all,
-                    ", expected x (jpeg, png or bytes), y (a whole number, as int) and perhaps i (the same)"));
-}
-
-Shard read_shard(const Json& json, const std::string& folder, const std::string& where) {
-  Shard shard;
-  const auto format = get<std::string>(json, "format", where, "\"mds\"");
-  if (format != "mds") throw Error(str(where, ": format: got '", format, "', expected mds"));
-  const auto version = get<std::int64_t>(json, "version", where, "2");
-  if (version != 2) throw Error(str(where, ": version: got ", version, ", expected 2"));
-  shard.samples = get<std::int64_t>(json, "samples", where, "a number");
-  const Json raw = get<Json>(json, "raw_data", where, "basename and bytes");
-  shard.bytes = get<std::int64_t>(raw, "bytes", where + ": raw_data", "a number");
-  if (shard.bytes < 0 || shard.bytes > kMostShardBytes)
-    throw Error(str(where, ": raw_data: bytes: got ", shard.bytes, ", expected 0 to ", kMostShardBytes));
-  shard.path = path_in(folder, get<std::string>(raw, "basename", where + ": raw_data", "a name"), where + ": raw_data");
-  shard.columns = read_columns(json, where);
-  check_columns(shard.columns, where);
-  if (is_there(shard.path) || !json.contains("zip_data") || json["zip_data"].is_null()) return shard;
-
-  const auto compression = get<std::string>(json, "compression", where, "zstd");
-  if (compression != "zstd" && !compression.starts_with("zstd:"))
-    throw Error(str(where, ": compression: got '", compression,
-                    "', expected zstd or none: decompress the shards, beside their index.json"));
-  shard.path = path_in(folder, get<std::string>(json["zip_data"], "basename", where + ": zip_data", "a name"),
-                       where + ": zip_data");
-  shard.compressed = true;
-  return shard;
-}
-
-std::vector<Shard> read_index(const std::string& folder) {
-  const std::string path = folder + "/index.json";
-  const auto bytes = read_file(path);
-  const Json json = Json::parse(reinterpret_cast<const char*>(bytes.data()),
-                                reinterpret_cast<const char*>(bytes.data()) + bytes.size(), nullptr, false);
-  if (json.is_discarded()) throw Error(str(path, ": not JSON"));
-  const auto version = get<std::int64_t>(json, "version", path, "2");
-  if (version != 2) throw Error(str(path, ": version: got ", version, ", expected 2"));
-  const Json shards = get<Json>(json, "shards", path, "a list");
-  std::vector<Shard> all;
-  for (const auto& shard : shards) all.push_back(read_shard(shard, folder, str(path, ": shard ", all.size())));
-  if (all.empty()) throw Error(str(path, ": no shards, expected at least one"));
-  return all;
-}
-
 /// The bytes of a shard: of a file, or of what was in one.
 class ShardBytes {
  public:
-  explicit ShardBytes(const Shard& shard) : path_(shard.path), bytes_(shard.bytes) {
+  explicit ShardBytes(const MdsShard& shard) : path_(shard.path), bytes_(shard.bytes) {
     if (shard.compressed) {
       unpacked_ = read_zstd(shard.path, static_cast<std::size_t>(shard.bytes));
       return;
@@ -185,30 +42,47 @@ class ShardBytes {
       throw Error(str(path_, ": has ", found, " bytes, expected ", bytes_, " as index.json says: copy it again"));
     file_ = open_to_read(path_);
   }
-  void read(std::int64_t offset, std::span<std::byte> into) const {
+  void read(std::int64_t offset, std::span<std::byte> into) {
     if (offset < 0 || offset > bytes_ || static_cast<std::int64_t>(into.size()) > bytes_ - offset)
       throw Error(str(path_, ": ends at byte ", bytes_, ", expected ", into.size(), " from ", offset, " on"));
-    if (file_.get() >= 0)
+    if (file_.get() < 0)
+      std::copy_n(unpacked_.begin() + offset, into.size(), into.begin());
+    else if (into.size() > kWindow)
       read_at(file_, offset, into, path_);
     else
-      std::copy_n(unpacked_.begin() + offset, into.size(), into.begin());
+      read_from_window(offset, into);
   }
 
  private:
+  /// The last column of a sample and the first ones of the next lie beside each other: one read, not three, for each sample.
+  void read_from_window(std::int64_t offset, std::span<std::byte> into) {
+    const auto size = static_cast<std::int64_t>(into.size());
+    if (offset < window_begin_ || offset + size > window_begin_ + static_cast<std::int64_t>(window_.size())) {
+      window_.resize(static_cast<std::size_t>(std::min<std::int64_t>(kWindow, bytes_ - offset)));
+      window_begin_ = offset;
+      read_at(file_, offset, window_, path_);
+    }
+    std::copy_n(window_.begin() + (offset - window_begin_), size, into.begin());
+  }
+
+  static constexpr std::size_t kWindow = 512;  // bytes
+
   const std::string& path_;
   std::int64_t bytes_;
   FileDescriptor file_;
   std::vector<std::byte> unpacked_;
+  std::int64_t window_begin_ = 0;
+  std::vector<std::byte> window_;  // of the file, from there on
 };
 
-std::vector<std::uint32_t> read_u32s(const ShardBytes& shard, std::int64_t offset, std::size_t count) {
+std::vector<std::uint32_t> read_u32s(ShardBytes& shard, std::int64_t offset, std::size_t count) {
   std::vector<std::uint32_t> numbers(count);
   shard.read(offset, std::as_writable_bytes(std::span(numbers)));
   return numbers;
 }
 
-std::int64_t read_number(const ShardBytes& shard, std::int64_t offset, const std::string& encoding) {
-  const Number number = number_of(encoding);
+std::int64_t read_number(ShardBytes& shard, std::int64_t offset, const std::string& encoding) {
+  const MdsNumber number = number_of(encoding);
   std::array<std::byte, 8> bytes{};
   shard.read(offset, std::span(bytes).first(static_cast<std::size_t>(number.bytes)));
   std::uint64_t value = 0;
@@ -219,9 +93,9 @@ std::int64_t read_number(const ShardBytes& shard, std::int64_t offset, const std
 
 /// A sample is the sizes of its variable columns, 4 bytes each, then all
 /// columns. @param begin, end  of it in the shard
-Sample read_sample(const ShardBytes& bytes, const Shard& shard, std::int64_t begin, std::int64_t end) {
+Sample read_sample(ShardBytes& bytes, const MdsShard& shard, std::int64_t begin, std::int64_t end) {
   const auto variable = static_cast<std::size_t>(
-      std::count_if(shard.columns.begin(), shard.columns.end(), [](const Column& c) { return !c.bytes; }));
+      std::count_if(shard.columns.begin(), shard.columns.end(), [](const MdsColumn& c) { return !c.bytes; }));
   const auto head = static_cast<std::int64_t>(4 * variable);
   if (end - begin < head) throw Error(str("has ", end - begin, " bytes, expected at least ", head));
   const auto sizes = read_u32s(bytes, begin, variable);
@@ -246,8 +120,8 @@ Sample read_sample(const ShardBytes& bytes, const Shard& shard, std::int64_t beg
 
 /// A shard is the number of samples, where each begins and the last ends, a
 /// description that index.json repeats, and the samples.
-std::vector<Sample> read_samples(const Shard& shard) {
-  const ShardBytes bytes(shard);
+std::vector<Sample> read_samples(const MdsShard& shard) {
+  ShardBytes bytes(shard);
   const std::int64_t count = read_u32s(bytes, 0, 1)[0];
   if (count != shard.samples)
     throw Error(str(shard.path, ": holds ", count, " samples, expected ", shard.samples, " as index.json says"));
@@ -281,15 +155,16 @@ std::string file_name(std::int64_t number, const std::string& encoding) {
 }  // namespace
 
 SourceList list_mds_folder(const std::string& folder, const std::string& classes_file, int threads) {
-  const std::vector<Shard> shards = read_index(folder);
+  const std::vector<MdsShard> shards = read_mds_index(folder);
   SourceList list{folder, {}, {}};
   std::vector<std::int64_t> numbers;  // i of each file, or its place
   std::size_t with_i = 0;
   const auto read = [&](std::int64_t s) { return read_samples(shards[static_cast<std::size_t>(s)]); };
   const auto take = [&](std::int64_t s, std::vector<Sample>&& samples) {
-    const Shard& shard = shards[static_cast<std::size_t>(s)];
+    const MdsShard& shard = shards[static_cast<std::size_t>(s)];
     const std::int64_t modified = state_of(shard.path).modified;
-    list.containers.push_back({shard.path, "", shard.compressed ? shard.bytes : -1});
+    list.containers.push_back(
+        {shard.path, "", shard.compressed ? shard.bytes : -1, shard.digest, shard.unpacked_digest});
     const std::string encoding = column_called(shard.columns, "x")->encoding;
     for (std::size_t k = 0; k < samples.size(); ++k) {
       const Sample& sample = samples[k];

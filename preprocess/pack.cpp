@@ -66,7 +66,8 @@ std::vector<SourceList> list_splits(const PackOptions& options, const std::vecto
   if (at("train") < splits.size() && at("val") < splits.size())
     check_same_classes(sources[at("train")], sources[at("val")]);
   check_used("--labels", options.labels.labels, sources, "images in no class folders");
-  check_used("--classes", options.classes, sources, "WebDataset or MosaicML Streaming, whose classes are numbers");
+  check_used("--classes", options.classes, sources,
+             "WebDataset, MosaicML Streaming or Parquet files, whose classes are numbers");
   return sources;
 }
 
@@ -113,7 +114,7 @@ std::vector<SplitPacker> open_splits(const PackOptions& options, Team& team, std
     }
     for (auto& packer : packers) {
       packer.remove_stale_parts();
-      packer.unpack_sources();
+      packer.prepare_sources();
     }
     return "";
   });

@@ -61,6 +61,8 @@ std::string to_text(const SourceList& list) {
     text += str(container.unpacked_bytes, ' ');
     append(text, container.path);
     append(text, container.inside);
+    append(text, container.digest);
+    append(text, container.unpacked_digest);
   }
   text += str(list.files.size(), '\n');
   for (const auto& file : list.files) {
@@ -94,6 +96,8 @@ SourceList source_list_of(const std::string& text) {
     in >> container.unpacked_bytes;
     read_name(container.path);
     read_name(container.inside);
+    read_name(container.digest);
+    read_name(container.unpacked_digest);
   }
   list.files.resize(read_count());
   for (auto& file : list.files) {

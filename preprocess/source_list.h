@@ -12,6 +12,7 @@ struct Container {
   std::string inside;  // an archive in it, of which its members are; empty: they are its own
   std::int64_t unpacked_bytes =
       -1;  // of what is compressed in it, in which offsets count then; -1: it is not compressed
+  std::string digest = {}, unpacked_digest = {};  // "sha1:2fd4..." of the file and of that, if they came with it
 };
 
 /// One image file.

@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "preprocess/group_writer.h"
 #include "preprocess/in_order.h"
-#include "preprocess/mds_folder.h"
 #include "preprocess/pack_reports.h"
+#include "preprocess/prepare_containers.h"
 #include "preprocess/source_reader.h"
 #include "preprocess/stored_file.h"
 #include "shards/format.h"
@@ -35,14 +35,6 @@ std::set<std::string> paths_in(const std::string& folder) {
   std::set<std::string> paths;
   for (const auto& entry : fs::directory_iterator(folder)) paths.insert(entry.path().string());
   return paths;
-}
-
-/// Whether a run before has unpacked it, all of it, since it was last changed.
-bool is_unpacked(const Container& container, const std::string& to) {
-  std::error_code failure;
-  const auto written = fs::last_write_time(to, failure);
-  return !failure && fs::file_size(to) == static_cast<std::uintmax_t>(container.unpacked_bytes) &&
-         written >= fs::last_write_time(container.path);
 }
 
 }  // namespace
@@ -120,28 +112,8 @@ void SplitPacker::remove_stale_parts() const {
   }
 }
 
-void SplitPacker::unpack_sources() const {
-  if (complete()) return;
-  std::vector<std::size_t> missing;
-  for (std::size_t i = 0; i < source_.containers.size(); ++i) {
-    const Container& container = source_.containers[i];
-    if (container.unpacked_bytes >= 0 && !is_unpacked(container, unpacked_path(unpacked_folder(), source_, i)))
-      missing.push_back(i);
-  }
-  if (missing.empty()) return;
-  log_info(
-      str(source_.path, ": decompressing ", missing.size(), " shards to ", unpacked_folder(), ", removed at the end"));
-  std::error_code failure;
-  if (!fs::create_directories(unpacked_folder(), failure) && failure)
-    throw Error(str(unpacked_folder(), ": cannot create the folder: ", failure.message()));
-  const auto unpack = [&](std::int64_t i) {
-    const Container& container = source_.containers[missing[static_cast<std::size_t>(i)]];
-    const auto bytes = read_zstd(container.path, static_cast<std::size_t>(container.unpacked_bytes));
-    write_file_atomically(unpacked_path(unpacked_folder(), source_, missing[static_cast<std::size_t>(i)]),
-                          {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    return true;
-  };
-  in_order<bool>(0, static_cast<std::int64_t>(missing.size()), settings_.threads, unpack, [](std::int64_t, bool&&) {});
+void SplitPacker::prepare_sources() const {
+  if (!complete()) prepare_containers(source_, split_, unpacked_folder(), settings_.threads);
 }
 
 std::vector<SplitPacker::Work> SplitPacker::share_of(int rank, int size) const {

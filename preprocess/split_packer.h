@@ -44,8 +44,8 @@ class SplitPacker {
   void remove_stale_parts() const;
 
   /// Writes what is compressed in containers to files in OUT/train.unpacked/, from which all processes read, and which `finish` removes;
-  /// does nothing if all groups are done. First process only, after that.
-  void unpack_sources() const;
+  /// compares containers with the digests that came with them. Does nothing if all groups are done. First process only, after that.
+  void prepare_sources() const;
 
   /// Collective: decode and store every file of the groups that are not done yet. Then the first process's journal has all groups.
   void write_groups(Team& team);

@@ -10,6 +10,7 @@
 #include "preprocess/class_archives.h"
 #include "preprocess/image_folder.h"
 #include "preprocess/mds_folder.h"
+#include "preprocess/parquet_folder.h"
 #include "preprocess/web_dataset.h"
 
 namespace mosaic {
@@ -17,13 +18,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Names of the files in a folder that end in .tar, sorted.
-std::vector<std::string> tars_in(const std::string& folder) {
+/// Names of the files in a folder with that ending, sorted.
+std::vector<std::string> files_in(const std::string& folder, const std::string& ending) {
   std::vector<std::string> names;
   std::error_code failure, no_answer;
   for (auto entry = fs::directory_iterator(folder, failure); !failure && entry != fs::directory_iterator();
        entry.increment(failure))
-    if (entry->path().extension() == ".tar" && !entry->is_directory(no_answer))
+    if (entry->path().extension() == ending && !entry->is_directory(no_answer))
       names.push_back(entry->path().filename().string());
   if (failure) throw Error(str(folder, ": cannot list the folder: ", failure.message()));
   std::sort(names.begin(), names.end());
@@ -42,6 +43,24 @@ bool is_numbered_tar_of(const std::string& name, const std::string& split) {
   return before == 0 || !std::isalnum(static_cast<unsigned char>(stem[before - 1]));
 }
 
+/// Parquet files that are called as files of the split are.
+/// @throws Error if there are not as many as they say
+std::vector<std::string> parquet_of(const std::string& source, const std::string& split) {
+  std::vector<std::string> found;
+  std::int64_t expected = 0;
+  for (const auto& name : files_in(source, ".parquet")) {
+    auto count = parquet_files_of(name, split);
+    if (!count && split == kValidation) count = parquet_files_of(name, "validation");
+    if (!count) continue;
+    found.push_back(source + "/" + name);
+    expected = *count;
+  }
+  if (static_cast<std::int64_t>(found.size()) != expected)
+    throw Error(str(source, ": got ", found.size(), " Parquet files of ", split, ", expected the ", expected,
+                    " that the name ", found.back(), " speaks of: copy the others there, too"));
+  return found;
+}
+
 bool has_folders(const std::string& folder) {
   std::error_code failure, no_answer;
   const fs::directory_iterator entries(folder, failure);
@@ -52,6 +71,7 @@ bool has_folders(const std::string& folder) {
 struct Candidate {
   std::string path;
   std::vector<std::string> tars = {};  // of a data set in WebDataset's form
+  std::vector<std::string> parquet = {};
 };
 
 /// Archives that lie beside a folder, as after unpacking them, are left alone.
@@ -60,13 +80,14 @@ std::vector<Candidate> candidates(const std::string& source, const std::string& 
   if (fs::is_directory(source + "/" + split, failure)) return {{source + "/" + split}};
   std::vector<Candidate> found;
   std::vector<std::string> numbered;
-  for (const auto& name : tars_in(source)) {
+  for (const auto& name : files_in(source, ".tar")) {
     if (name == split + ".tar" || name == "ILSVRC2012_img_" + split + ".tar")
       found.push_back({source + "/" + name});
     else if (is_numbered_tar_of(name, split) || (split == kValidation && is_numbered_tar_of(name, "validation")))
       numbered.push_back(source + "/" + name);
   }
   if (!numbered.empty()) found.push_back({numbered.front(), numbered});
+  if (const auto files = parquet_of(source, split); !files.empty()) found.push_back({files.front(), {}, files});
   return found;
 }
 
@@ -87,8 +108,13 @@ LabelFiles labels_of(const SourceOptions& options, const std::string& split) {
 
 SourceList list_folder(const std::string& path, const SourceOptions& options, const std::string& split, int threads) {
   if (is_there(path + "/index.json")) return list_mds_folder(path, options.classes, threads);
-  const auto names = tars_in(path);
+  const auto names = files_in(path, ".tar");
   const bool folders = has_folders(path);
+  if (const auto parquet = files_in(path, ".parquet"); names.empty() && !folders && !parquet.empty()) {
+    std::vector<std::string> files;
+    for (const auto& name : parquet) files.push_back(path + "/" + name);
+    return list_parquet(path, files, options.classes, threads);
+  }
   if (names.empty() || folders) {
     SourceList list = list_image_folder(path, split);
     const LabelFiles labels = labels_of(options, split);
@@ -108,12 +134,14 @@ SourceList list_split(const SourceOptions& options, const std::string& split, co
   const auto found = candidates(options.source, split);
   if (found.empty())
     throw Error(str(options.source, ": no split ", split, ": expected ", split, "/, ", split, ".tar, ILSVRC2012_img_",
-                    split, ".tar or ", split, "-000000.tar and on", why));
+                    split, ".tar, ", split, "-000000.tar and on, or ", split, "-00000-of-00001.parquet", why));
   if (found.size() > 1)
     throw Error(str(options.source, ": both ", found[0].path, " and ", found[1].path, " may be the split ", split,
                     ": expected one of them: move the other away"));
   if (!found[0].tars.empty())
     return list_web_dataset(str(options.source, "/", split, "-*.tar"), found[0].tars, options.classes, threads);
+  if (!found[0].parquet.empty())
+    return list_parquet(str(options.source, "/", split, "-*.parquet"), found[0].parquet, options.classes, threads);
   if (found[0].path.ends_with(".tar")) return list_split_tar(found[0].path, split, labels_of(options, split), threads);
   return list_folder(found[0].path, options, split, threads);
 }

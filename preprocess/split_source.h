@@ -22,7 +22,8 @@ struct SourceOptions {
 ///   or of MosaicML Streaming's shards;
 /// - SPLIT.tar or ILSVRC2012_img_SPLIT.tar, see list_split_tar;
 /// - tars in WebDataset's form whose names are SPLIT, perhaps with something before it, and a number: SPLIT-000000.tar,
-///   imagenet-SPLIT-0000.tar; for val they may say validation.
+///   imagenet-SPLIT-0000.tar; for val they may say validation;
+/// - Parquet files as Hugging Face's `datasets` calls them: SPLIT-00000-of-00040.parquet; or any in SPLIT/.
 /// A folder comes before archives. Labels of val that are called as they are downloaded are found in SOURCE.
 /// @param why  end of the sentence if there is none
 /// @param threads  that read containers

@@ -98,9 +98,10 @@ bool HttpAnswer::add_body(std::span<const std::byte> bytes) try {
   return false;
 }
 
+std::string HttpAnswer::error_code() const { return element(refusal_, "Code"); }
+
 std::string HttpAnswer::message() const {
-  if (const std::string code = element(refusal_, "Code"); !code.empty())
-    return str(code, ": ", element(refusal_, "Message"));
+  if (const std::string code = error_code(); !code.empty()) return str(code, ": ", element(refusal_, "Message"));
   std::string words;
   for (const char c : trimmed(refusal_).substr(0, kMostShown))
     words += static_cast<unsigned char>(c) < ' ' ? ' ' : c;  // one line, no control codes

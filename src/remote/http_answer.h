@@ -36,6 +36,8 @@ class HttpAnswer {
   /// What the sink has thrown.
   std::exception_ptr failure() const { return failure_; }
 
+  /// S3: what it calls the reason of a refusal: "ExpiredToken"; "" if the body is no such answer.
+  std::string error_code() const;
   /// What a server says about a request that it refuses: "AccessDenied: Access Denied"; the first words of any other body; "" if it is empty.
   std::string message() const;
   /// S3: the region of the bucket, where another one was asked.

@@ -89,6 +89,18 @@ bool may_pass(int status) {
   return status == 408 || status == 425 || status == 429 || (status >= 500 && status != 501 && status != 505);
 }
 
+/// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+bool is_session_over(const HttpAnswer& answer) {
+  const std::string code = answer.error_code();
+  return code == "ExpiredToken" || code == "InvalidToken" || code == "TokenRefreshRequired";
+}
+
+/// S3 answers 400, not 403, where the session of temporary credentials is over.
+bool is_access_refused(const HttpAnswer& answer) {
+  const int status = answer.status();
+  return status == 401 || status == 403 || (status == 400 && is_session_over(answer));
+}
+
 /// The pauses between tries that bring nothing.
 class Waits {
  public:
@@ -189,6 +201,8 @@ struct HttpGet::State {
     const int status = answer.status();
     if (!answer.bucket_region().empty() && (status == 301 || status == 307 || status == 400))
       return str(": the bucket is in ", answer.bucket_region(), ": set AWS_REGION to that");
+    if (is_session_over(answer))
+      return ": renew the temporary credentials: AWS_SESSION_TOKEN with its key and secret, or those of the profile";
     if (status == 401) return ": put the user and password into ~/.netrc";
     if (status == 403 && location.is_s3)
       return ": set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, to a user who may do s3:GetObject "
@@ -202,7 +216,7 @@ struct HttpGet::State {
 
   [[noreturn]] void fail(CURLcode code, const HttpAnswer& answer) const {
     const std::string what = answer.message(), said = what.empty() ? "" : str(" (", what, ")");
-    if (answer.status() == 401 || answer.status() == 403)
+    if (is_access_refused(answer))
       throw AccessRefused(str(url, ": the server answers ", answer.status(), said, advice(answer)));
     if (answer.status() >= 300)
       throw Error(str(url, ": the server answers ", answer.status(), said, advice(answer)),

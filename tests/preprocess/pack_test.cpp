@@ -303,14 +303,15 @@ TEST_CASE("a source that cannot be packed is refused with what is missing", "[pr
   write_picture(root / "in/train/a/1.ppm", 4, 4, 1);
   CHECK(refusal({"pack", root / "in", root / "out"}) ==
         str("preprocess: ", root / "in",
-            ": no split val: expected val/, val.tar, ILSVRC2012_img_val.tar or val-000000.tar and on; to pack one "
+            ": no split val: expected val/, val.tar, ILSVRC2012_img_val.tar, val-000000.tar and on, or "
+            "val-00000-of-00001.parquet; to pack one "
             "split NAME "
             "alone: --split NAME\n"));
-  CHECK(
-      refusal({"pack", root / "in", root / "out", "--split", "test"}) ==
-      str("preprocess: ", root / "in",
-          ": no split test: expected test/, test.tar, ILSVRC2012_img_test.tar or test-000000.tar and on, since --split "
-          "names it\n"));
+  CHECK(refusal({"pack", root / "in", root / "out", "--split", "test"}) ==
+        str("preprocess: ", root / "in",
+            ": no split test: expected test/, test.tar, ILSVRC2012_img_test.tar, test-000000.tar and on, or "
+            "test-00000-of-00001.parquet, since --split "
+            "names it\n"));
   write_picture(root / "in/val/b/1.ppm", 4, 4, 1);
   CHECK(refusal({"pack", root / "in", root / "out"}) ==
         str("preprocess: ", root / "in/val: expected the same classes as in ",

@@ -88,6 +88,25 @@ TEST_CASE("what will not pass ends at once, with the server's reason and what to
   CHECK_THAT(test::message_of([&] { get(server.url("set"), 1'000'000, 1'000'001); }), Catch::Contains("416"));
 }
 
+TEST_CASE("credentials that are refused, or whose session is over, are told from other refusals", "[remote]") {
+  const Folder data;
+  for (const char* fault : {"401", "403", "expired"}) {
+    CAPTURE(fault);
+    const test::HttpServer server(data.folder.path(), {fault});
+    CHECK_THROWS_AS(get(server.url("set"), 0, 10), AccessRefused);
+  }
+  const test::HttpServer server(data.folder.path(), {"400", "expired"});
+  try {
+    get(server.url("set"), 0, 10);
+    FAIL("a request that was refused has got bytes");
+  } catch (const AccessRefused& e) {
+    FAIL("a request that is wrong counts as one without the right to read: " << e.what());
+  } catch (const Error&) {
+  }
+  CHECK_THAT(test::message_of([&] { get(server.url("set"), 0, 10); }),
+             Catch::Contains("400 (ExpiredToken: as it was told): renew the temporary credentials: AWS_SESSION_TOKEN"));
+}
+
 TEST_CASE("a server that stays away is given up, with the reason of the last try", "[remote]") {
   const Folder data;
   test::HttpServer server(data.folder.path());

@@ -8,6 +8,7 @@ each later request meets one of drop, 503 and short with the probability P. --lo
 
   drop    the connection is closed without an answer      NNN     an answer with that status and a reason in S3's XML
   short   half of the bytes that were promised            half    half of the bytes that were asked for, and says so
+  expired an answer 400 as S3 gives it to temporary credentials that are over
   stall   half of the bytes, then nothing for 20 s        whole   the whole file, whatever was asked for
   changed the file with another ETag                      garbage the right number of other bytes
   vague   no ETag, no Last-Modified                       moved   to another bucket's region, as S3 says it
@@ -34,6 +35,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
         elif fault == "moved":
             self.refuse(301, "PermanentRedirect", {"x-amz-bucket-region": "eu-north-1"})
+        elif fault == "expired":
+            self.refuse(400, "ExpiredToken", {})
         elif fault.isdigit():
             self.refuse(int(fault), "Injected", {"Retry-After": "0"} if fault == "429" else {})
         else:
