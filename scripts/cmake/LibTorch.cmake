@@ -28,12 +28,17 @@ target_link_libraries(mosaic_torch INTERFACE -Wl,--no-as-needed ${LibTorch_ROOT}
                                              ${LibTorch_ROOT}/lib/libc10.so)
 
 # at::parallel_for is a template: compiled without OpenMP it runs on the calling thread alone, and says nothing. Two OpenMP
-# libraries in one process would each have threads of their own, so the one that LibTorch brings along is linked.
+# libraries in one process would each have threads of their own, so the one that LibTorch brings along is linked; where it
+# brings none, it uses the system's, as we do.
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 separate_arguments(openmp_flags NATIVE_COMMAND "${OpenMP_CXX_FLAGS}")
 file(GLOB torch_openmp ${LibTorch_ROOT}/lib/libgomp*.so* ${LibTorch_ROOT}/lib/libiomp5.so)
 if(torch_openmp)
   list(GET torch_openmp 0 torch_openmp)
+  if(CMAKE_CXX_COMPILER_ID MATCHES Clang AND torch_openmp MATCHES libgomp)
+    message(FATAL_ERROR "${CMAKE_CXX_COMPILER_ID} calls another OpenMP library than LibTorch has (${torch_openmp}): configure with "
+                        "-DCMAKE_CXX_COMPILER=g++, or with a LibTorch that has libiomp5.so")
+  endif()
 else()
   set(torch_openmp ${OpenMP_CXX_LIBRARIES})
 endif()

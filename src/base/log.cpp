@@ -13,6 +13,7 @@ namespace {
 struct Log {
   std::mutex mutex;
   std::string prefix;
+  bool first_rank = true;
   std::function<void()> before;
   spdlog::logger logger{"mosaic", std::make_shared<spdlog::sinks::stderr_sink_mt>()};
 
@@ -41,12 +42,16 @@ void start_log(int rank, int ranks, LogLevel least) {
                                               spdlog::level::err};
   const auto wanted = levels[static_cast<int>(least)];
   out.logger.set_level(rank == 0 ? wanted : std::max(wanted, spdlog::level::warn));
+  out.first_rank = rank == 0;
   out.prefix = rank == 0 ? "" : str("rank ", rank, " of ", ranks, ": ");
 }
 
 void log_debug(const std::string& line) { write(spdlog::level::debug, "", line); }
 void log_info(const std::string& line) { write(spdlog::level::info, "", line); }
 void log_warning(const std::string& line) { write(spdlog::level::warn, "warning: ", line); }
+void log_warning_of_all(const std::string& line) {
+  if (log().first_rank) log_warning(line);
+}
 void log_error(const std::string& line) { write(spdlog::level::err, "error: ", line); }
 
 void set_before_log(std::function<void()> hook) {

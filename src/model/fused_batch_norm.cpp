@@ -26,7 +26,7 @@ struct Rows {
 
   explicit Rows(const at::Tensor& x) : rows(x.size(0) * x.size(2) * x.size(3)), channels(x.size(1)) {
     const auto up = [](std::int64_t n, std::int64_t step) { return (n + step - 1) / step; };
-    const std::int64_t wanted = up(up(rows * channels, kChunkValues), kEvenly) * kEvenly;
+    const std::int64_t wanted = up(std::max<std::int64_t>(1, up(rows * channels, kChunkValues)), kEvenly) * kEvenly;
     chunk_rows = std::max(up(rows, wanted), kFewestRows);
     chunks = up(rows, chunk_rows);
   }

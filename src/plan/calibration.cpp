@@ -66,7 +66,7 @@ class Members {
   const Json& at(const char* name) const {
     const auto member = json_.find(name);
     if (member == json_.end())
-      throw Error(str(where_, ": ", name, " is missing: write it anew with --check --calibration"));
+      throw Error(str(where_, ": ", name, " is missing: remove the file and write it anew with --check --calibration"));
     return *member;
   }
   [[noreturn]] void refuse(const char* name, const Json& found, const std::string& expected) const {
@@ -127,6 +127,7 @@ Json json_of(const Calibration& c) {
           {"gradient_bytes", c.gradient_bytes},
           {"parameter_bytes", c.parameter_bytes},
           {"statistics_bytes", c.statistics_bytes},
+          {"checkpoint_bytes", c.checkpoint_bytes},
           {"checkpoint_seconds", c.checkpoint_seconds},
           {"start_seconds", c.start_seconds},
           {"first_step_seconds", c.first_step_seconds},
@@ -162,6 +163,7 @@ Calibration calibration_of(const Members& in) {
           .gradient_bytes = in.number("gradient_bytes"),
           .parameter_bytes = in.number("parameter_bytes"),
           .statistics_bytes = in.number("statistics_bytes"),
+          .checkpoint_bytes = in.number("checkpoint_bytes"),
           .checkpoint_seconds = in.number("checkpoint_seconds"),
           .start_seconds = in.number("start_seconds"),
           .first_step_seconds = in.number("first_step_seconds"),
@@ -195,11 +197,14 @@ std::vector<Calibration> read_calibrations(const std::string& path) {
     throw Error(str(path, ": is no calibration, expected a file that --check --calibration has written"));
   const Members file(json, path);
   if (const std::int64_t format = file.whole("format"); format != kFormat)
-    throw Error(str(path, ": format: got ", format, ", this program reads ", kFormat, ": write it anew"));
+    throw Error(str(path, ": format: got ", format, ", this program reads ", kFormat,
+                    ": remove the file and write it anew with --check --calibration"));
   auto calibrations = file.list("calibrations", 1, calibration_of);
   for (const Calibration& c : calibrations)
     if (std::all_of(c.steps.begin(), c.steps.end(), [](const StepCost& step) { return step.sam; }))
-      throw Error(str(path, ": steps: got steps of SAM alone, expected others, too: write it anew"));
+      throw Error(str(path,
+                      ": steps: got steps of SAM alone, expected others, too: remove the file and write it anew with "
+                      "--check --calibration"));
   return calibrations;
 }
 

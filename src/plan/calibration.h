@@ -51,10 +51,10 @@ struct Calibration {
   std::vector<ExchangeCost> exchange;  // empty with one rank
   double gradient_bytes = 0;
   double parameter_bytes = 0,
-         statistics_bytes = 0;    // of one net: weights; batch norm's statistics, of which each rank has its own
-  double checkpoint_seconds = 0;  // to write one
-  double start_seconds = 0;       // from the start of the process to the first step
-  double first_step_seconds = 0;  // what the first step of all takes more than others of its kind
+         statistics_bytes = 0;  // of one net: weights; batch norm's statistics, of which each rank has its own
+  double checkpoint_bytes = 0, checkpoint_seconds = 0;  // of one, and to write it
+  double start_seconds = 0;                             // from the start of the process to the first step
+  double first_step_seconds = 0;                        // what the first step of all takes more than others of its kind
   double memory_before = 0,
          memory_after = 0;  // resident bytes of a rank: before the steps, and with the largest one of `steps`
 

@@ -123,12 +123,10 @@ Prediction predict(const Config& config, const std::vector<Calibration>& calibra
   if (p.shape.total_batches > 0) add_steps(p, basis);
   p.evaluation = evaluation(basis, p, config.eval_dataset.crop_size);
 
-  const auto bytes = [&](int saved) {
-    return checkpoint_bytes(config, near.parameter_bytes, near.statistics_bytes, saved);
-  };
-  p.checkpoint_bytes = bytes(ranks);
+  p.checkpoint_bytes = checkpoint_bytes(config, near.parameter_bytes, near.statistics_bytes, ranks);
   const double start = near.start_seconds;
-  const double save = p.shape.checkpoints > 0 ? near.checkpoint_seconds * p.checkpoint_bytes / bytes(near.ranks) : 0;
+  const double save =
+      p.shape.checkpoints > 0 ? near.checkpoint_seconds * p.checkpoint_bytes / near.checkpoint_bytes : 0;
   Estimate start_seconds = Estimate{start, start, start}.widened(0.7, 1.5);
   if (ranks > near.ranks)
     start_seconds = start_seconds.widened(1, 2).assuming(str(ranks, " ranks start as fast as ", near.ranks));

@@ -92,9 +92,12 @@ void measure_steps(const Run& run, Rehearsal& rehearsal, const RunShape& shape, 
   c.steps = rehearsal.train(sizes);
   c.memory_after = rehearsal.largest(static_cast<double>(take_peak_resident_bytes()));
   const std::int64_t few = std::min(kFewImages, shape.eval_rank_batch);
-  const std::int64_t large = affordable(rehearsal.evaluation(few).seconds, few, shape.eval_rank_batch);
-  for (const std::int64_t images : std::set{std::max<std::int64_t>(large / 2, 1), large})
+  const StepCost very_first = rehearsal.evaluation(few);
+  const std::int64_t large = affordable(very_first.seconds, few, shape.eval_rank_batch);
+  for (const std::int64_t images : std::set{std::max<std::int64_t>(large / 2, 1), large}) {
     c.evaluation.push_back(rehearsal.evaluation(images));
+    c.evaluation.back().first = very_first.first;  // the process has evaluated before
+  }
 }
 
 }  // namespace
@@ -102,24 +105,26 @@ void measure_steps(const Run& run, Rehearsal& rehearsal, const RunShape& shape, 
 std::optional<Calibration> calibrate(const MpiSession& mpi, const Ranks& ranks, Run& run, Data& data, int threads,
                                      const BeforeCalibration& before, Table& table) {
   const bool on_gpu = run.net.device().is_cuda();
-  Calibration c{.version = version(),
-                .host = gather_texts(mpi.host())[0],
-                .device = on_gpu ? gpu_name(run.net.device().index()) : "cpu",
-                .config = run.config.yaml,
-                .precision = name_of(run.config.precision.value_or(default_precision(on_gpu))),
-                .fused_layers = run.config.fused_layers,
-                .ranks = mpi.size(),
-                .nodes = mpi.nodes(),
-                .threads = threads,
-                .train_images = data.train_shards->size(),
-                .eval_images = data.eval_shards->size(),
-                .gradient_bytes = gradient_bytes(run),
-                .parameter_bytes = parameter_bytes(run),
-                .statistics_bytes = statistics_bytes(run),
-                .checkpoint_seconds = before.checkpoint_seconds,
-                .start_seconds = before.start_seconds,
-                .first_step_seconds = before.first_step_seconds,
-                .memory_before = before.memory};
+  Calibration c{
+      .version = version(),
+      .host = gather_texts(mpi.host())[0],
+      .device = on_gpu ? gpu_name(run.net.device().index()) : "cpu",
+      .config = run.config.yaml,
+      .precision = name_of(run.config.precision.value_or(default_precision(on_gpu))),
+      .fused_layers = run.config.fused_layers,
+      .ranks = mpi.size(),
+      .nodes = mpi.nodes(),
+      .threads = threads,
+      .train_images = data.train_shards->size(),
+      .eval_images = data.eval_shards->size(),
+      .gradient_bytes = gradient_bytes(run),
+      .parameter_bytes = parameter_bytes(run),
+      .statistics_bytes = statistics_bytes(run),
+      .checkpoint_bytes = checkpoint_bytes(run.config, parameter_bytes(run), statistics_bytes(run), mpi.size()),
+      .checkpoint_seconds = before.checkpoint_seconds,
+      .start_seconds = before.start_seconds,
+      .first_step_seconds = before.first_step_seconds,
+      .memory_before = before.memory};
   if (!table.passes("calibration", [&] { check_that_all_is_here(data); })) return std::nullopt;
   const bool passed = table.passes("calibration", [&] {
     const RunShape shape = run_shape(run.config, c.train_images, c.eval_images, mpi.size());

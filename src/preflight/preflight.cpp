@@ -107,7 +107,11 @@ void preflight(const MpiSession& mpi, const Config& config, const std::string& c
     if (left) *left -= static_cast<double>(std::time(nullptr));
     table.add(time_row(*run, data->eval_shards->size(), rate->images_per_second, left));
   }
-  if (!calibration.empty()) {
+  // Before it is measured what is to stand in it.
+  const auto read_file_there = [&] {
+    if (mpi.rank() == 0 && std::filesystem::exists(calibration)) read_calibrations(calibration);
+  };
+  if (!calibration.empty() && table.passes("calibration file", read_file_there)) {
     const TimeLimit more_seconds = limit(mpi, "calibration");
     write_calibration(mpi, config, calibrate(mpi, *ranks, *run, *data, cores, before, table), calibration, table);
   }

@@ -202,8 +202,8 @@ StepCost Rehearsal::evaluation(std::int64_t images) {
   const EvalEpoch epoch{data_.eval_shards->size(), images * mpi_.size(), mpi_.size()};
   const std::int64_t all = std::max<std::int64_t>(epoch.rank_samples(0) / images, 1);
   const std::int64_t few = std::min<std::int64_t>(all, 2);
-  const double first = seconds_of(few);
-  const auto batches = std::clamp<std::int64_t>(static_cast<std::int64_t>(kSeconds / kRounds / first), 1, all);
+  const double first = seconds_of(few), second = seconds_of(few);
+  const auto batches = std::clamp<std::int64_t>(static_cast<std::int64_t>(kSeconds / kRounds / second), 1, all);
   std::vector<double> rounds;
   for (int i = 0; i < kRounds; ++i) rounds.push_back(seconds_of(batches));
   const Spread seconds = without_extremes(rounds);
@@ -213,7 +213,7 @@ StepCost Rehearsal::evaluation(std::int64_t images) {
           .seconds = seconds.mean,
           .low = seconds.low,
           .high = seconds.high,
-          .first = std::max((first - seconds.mean) * static_cast<double>(few), 0.0)};
+          .first = std::max((first - second) * static_cast<double>(few), 0.0)};
 }
 
 double Rehearsal::load_seconds(int side, std::int64_t images) {

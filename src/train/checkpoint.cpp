@@ -161,7 +161,7 @@ void check_changes(const std::string& folder, const nlohmann::json& state, const
   const auto compare = [&](const std::string& key, const std::string& before, const std::string& now) {
     const std::string change = str(key, ": ", before, " -> ", now);
     if (is_allowed(key, config.allow_changes))
-      log_warning(str("changed since ", folder, ": ", change));
+      log_warning_of_all(str("changed since ", folder, ": ", change));
     else
       refused += (refused.empty() ? "" : ", ") + change;
   };
@@ -192,7 +192,7 @@ void read_checkpoint(const std::string& folder, Run& run, const std::string& dat
     run.evaluation_due = state.value("evaluation_due", false);
     const std::uint32_t seed = state.at("seed");
     if (seed != run.config.seed)
-      log_warning(
+      log_warning_of_all(
           str("seed: got ", run.config.seed, ", but the checkpoint was trained with ", seed, ": it goes on with that"));
     run.config.seed = seed;
     if (run.config.is_train) check_changes(folder, state, run.config, data_fingerprint);
@@ -217,7 +217,7 @@ void read_checkpoint(const std::string& folder, Run& run, const std::string& dat
     const std::int64_t tracked = read_net(run, folder, "ema.", averages, averages.back(), same_ranks);
     run.ema->set_state(true, averages, tracked);
   } else if (state.value("ema_started", false)) {
-    log_warning(mosaic::str(
+    log_warning_of_all(mosaic::str(
         folder,
         " holds an average of its weights, and this run has no algorithms.ema: the weights themselves are taken"));
   }

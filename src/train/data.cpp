@@ -47,9 +47,6 @@ void check_split(const Config& config, const std::string& key, const std::string
   if (classes > config.model.num_classes)
     throw Error(str("model.num_classes: got ", config.model.num_classes, ", but ", folder, " (", split, ") has ",
                     classes, " classes: expected at least that"));
-  if (classes < config.model.num_classes)
-    log_warning(str("model.num_classes is ", config.model.num_classes, ", but ", folder, " (", split, ") has only ",
-                    classes, " classes"));
 }
 
 void check_batch_size(const std::string& key, std::int64_t batch, int ranks) {
@@ -131,8 +128,8 @@ void check_batch_sizes(const Config& config, int ranks) {
   check_batch_size("eval_dataset.batch_size", config.eval_dataset.batch_size, ranks);
   const std::int64_t rank_batch = config.train_dataset.batch_size / ranks;
   if (const auto micro = config.device_train_microbatch_size; micro && *micro > rank_batch)
-    log_warning(str("device_train_microbatch_size is ", *micro, ", but a rank's batch has only ", rank_batch,
-                    " images: one micro-batch"));
+    log_warning_of_all(str("device_train_microbatch_size is ", *micro, ", but a rank's batch has only ", rank_batch,
+                           " images: one micro-batch"));
 }
 
 int loader_depth(std::optional<double> loader_memory, std::int64_t batch_bytes) {
@@ -155,6 +152,10 @@ std::unique_ptr<Data> open_data(const Config& config, int ranks, int threads, No
   if (train->class_names() != eval->class_names())
     throw Error(str("eval_dataset.path: the classes of ", config.eval_dataset.path, " (val) are not those of ",
                     config.train_dataset.path, " (train): expected the same names in the same order"));
+  if (const std::size_t classes = train->class_names().size();
+      static_cast<std::int64_t>(classes) < config.model.num_classes)
+    log_warning_of_all(str("model.num_classes is ", config.model.num_classes, ", but ", config.train_dataset.path,
+                           " has only ", classes, " classes"));
   const View train_view(config.train_dataset, config.algorithms.randaugment, config.seed),
       eval_view(config.eval_dataset);
   const auto batch_bytes = [ranks](const DatasetConfig& set) {

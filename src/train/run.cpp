@@ -27,7 +27,7 @@ ResNet make_net(const Config& config, at::Device device, at::ScalarType type) {
   ResNet net(config.model, at::detail::createCPUGenerator(config.seed));
   if (config.algorithms.blurpool) {
     const auto replaced = apply_blur_pool(net, *config.algorithms.blurpool);
-    if (replaced.empty()) log_warning("algorithms.blurpool: there is no layer to blur: it has no effect");
+    if (replaced.empty()) log_warning_of_all("algorithms.blurpool: there is no layer to blur: it has no effect");
     log_info(mosaic::str("blurpool: ", replaced.size(), " layers blurred"));
   }
   const bool fuse =
@@ -42,8 +42,8 @@ std::vector<double> make_stochastic_depth(ResNet& net, const Config& config) {
   if (!config.algorithms.stochastic_depth) return {};
   const auto rates = apply_stochastic_depth(net, *config.algorithms.stochastic_depth);
   if (rates.empty())
-    log_warning(mosaic::str("algorithms.stochastic_depth: ", config.model.name,
-                            " has no bottleneck block to act on, or drop_rate is 0: it has no effect"));
+    log_warning_of_all(mosaic::str("algorithms.stochastic_depth: ", config.model.name,
+                                   " has no bottleneck block to act on, or drop_rate is 0: it has no effect"));
   return rates;
 }
 

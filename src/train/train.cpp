@@ -181,12 +181,7 @@ class Trainer {
       throw AgreedError(str(what, ", for the ", nonfinite_steps_, "th time in a row; nonfinite_limit is ",
                             run_.config.nonfinite_limit),
                         kExitCrash);
-    warn_for_all(what);
-  }
-
-  /// What all ranks know is said by one.
-  void warn_for_all(const std::string& what) const {
-    if (run_.ranks.rank() == 0) log_warning(what);
+    log_warning_of_all(what);
   }
 
   /// Weights, momentum and averages as in the last checkpoint; the data go on behind the batch that diverged, so that the images which have
@@ -202,7 +197,8 @@ class Trainer {
           str(what, ". It was rolled back ", run_.config.nonfinite_limit, " times, and nonfinite_limit allows no more"),
           kExitCrash);
     load_weights(checkpoint, run_, data_.train_shards->fingerprint());
-    warn_for_all(str(what, ". Rolled back to the weights of ", checkpoint, "; the run goes on with the next batch"));
+    log_warning_of_all(
+        str(what, ". Rolled back to the weights of ", checkpoint, "; the run goes on with the next batch"));
   }
 
   /// Between two batches of an evaluation: what any rank is asked for, on all of them alike.

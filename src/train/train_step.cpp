@@ -165,9 +165,8 @@ void halve_micro_batch(Run& run, std::int64_t images) {
     throw AgreedError(
         "out of memory with one image in a micro-batch: train_dataset.crop_size or model.name must change", kExitCrash);
   run.micro_batch = too_many / 2;
-  if (run.ranks.rank() == 0)
-    log_warning(mosaic::str("device_train_microbatch_size: memory does not suffice for ", too_many,
-                            " images at once: ", *run.micro_batch, " from now on"));
+  log_warning_of_all(mosaic::str("device_train_microbatch_size: memory does not suffice for ", too_many,
+                                 " images at once: ", *run.micro_batch, " from now on"));
   if (run.net.device().is_cuda()) at::accelerator::emptyCache();
 }
 

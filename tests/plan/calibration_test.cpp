@@ -65,7 +65,7 @@ TEST_CASE("what is no calibration is refused, and not overwritten") {
   CHECK(refusal("{}") == path + ": is no calibration, expected a file that --check --calibration has written");
   CHECK(refusal("run: 1") == path + ": is no calibration, expected a file that --check --calibration has written");
   CHECK(refusal(R"({"format": 1, "calibrations": []})") ==
-        path + ": format: got 1, this program reads 2: write it anew");
+        path + ": format: got 1, this program reads 2: remove the file and write it anew with --check --calibration");
   CHECK(refusal(R"({"format": 2, "calibrations": []})") ==
         path + ": calibrations: got [], expected a list, at least 1 long");
 
@@ -78,7 +78,8 @@ TEST_CASE("what is no calibration is refused, and not overwritten") {
   const std::string where = path + ": calibrations[0]: ";
   CHECK(with("\"ranks\": 2", "\"ranks\": 0") == where + "ranks: got 0, expected a number, at least 1");
   CHECK(with("\"ranks\": 2", "\"ranks\": 1.5") == where + "ranks: got 1.5, expected a whole number");
-  CHECK(with("\"ranks\": 2,", "") == where + "ranks is missing: write it anew with --check --calibration");
+  CHECK(with("\"ranks\": 2,", "") ==
+        where + "ranks is missing: remove the file and write it anew with --check --calibration");
   CHECK(with("\"side\": 48", "\"side\": \"48\"") ==
         where + "steps[0]: side: got \"48\", expected a number, at least 1");
 }

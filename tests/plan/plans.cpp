@@ -48,6 +48,7 @@ Calibration calibration_of(const Config& config) {
                 .gradient_bytes = 10'000'000,
                 .parameter_bytes = 10'000'000,
                 .statistics_bytes = 50'000,
+                .checkpoint_bytes = 20'100'000,
                 .checkpoint_seconds = 0.5,
                 .start_seconds = 4,
                 .first_step_seconds = 0.3,

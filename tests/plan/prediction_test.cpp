@@ -160,6 +160,18 @@ TEST_CASE("a time limit makes a chain of jobs") {
         "time_limit: got 15 s, expected more than stop_margin (10 s) and a start (6 s) together take");
 }
 
+TEST_CASE("a checkpoint takes as long as its bytes, which an average of the weights adds to") {
+  const Config config = planned_config();
+  const Calibration c = calibration_of(config);
+  const auto saving = [&](const std::string& algorithms) {
+    const std::string none = "save_interval: 1000ep\n";
+    const Prediction p = predict(planned_config(none + algorithms), {c}, 2);
+    return p.total.value - p.train.value - p.evaluation.value - c.start_seconds;
+  };
+  CHECK(saving("") == Approx(0.5));
+  CHECK(saving("algorithms: {ema: {}}\n") == Approx(0.5 * 30.2 / 20.1));
+}
+
 TEST_CASE("a checkpoint holds weights, momentum and each rank's statistics") {
   const Config config = planned_config();
   const Calibration c = calibration_of(config);

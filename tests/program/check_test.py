@@ -96,10 +96,10 @@ class CheckTest(ProgramTest):
             self.assert_bad(self.check(ranks, save_folder=self.folder / "file/checkpoints"), "save_folder", "Not a directory")
 
     def test_a_disk_that_is_too_small_for_the_checkpoints(self):
-        # 5.4 MiB each, and the old one stays until the new one is there: one fits, two do not.
+        # Two of 5.4 MiB, and the old one stays until the new one is there: one fits, two do not.
         for size, found in (("3m", "No space left on device"), ("8m", "8.0 MiB free")):
             disk = self.small_disk(size)  # over the one before
-            self.assert_bad(self.check(2, save_folder=disk / "checkpoints"), "save_folder", found)
+            self.assert_bad(self.check(2, save_folder=disk / "checkpoints", save_interval="10ba"), "save_folder", found)
             self.assertEqual(list(disk.iterdir()), [])
 
     def test_the_size_of_a_checkpoint_is_that_of_the_run(self):

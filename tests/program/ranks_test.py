@@ -46,6 +46,11 @@ class RanksTest(ProgramTest):
             self.assertEqual(found["accuracy"], one["accuracy"])
             self.assertAlmostEqual(found["sample_cross_entropy"], one["sample_cross_entropy"], delta=1e-6)
 
+    def test_what_all_ranks_warn_of_is_said_once(self):
+        result = job.run(self.settings(log_folder=self.folder / "run", model__num_classes=5), 4)
+        self.assertEqual(result.code, job.DONE, result)
+        self.assertEqual(len(result.lines("model.num_classes is 5")), 1, result)
+
     def test_micro_batches_have_the_losses_of_whole_batches(self):
         whole = job.losses(self.train("whole", **self.FROZEN))
         in_twos = self.train("in twos", device_train_microbatch_size=2, **self.FROZEN)
