@@ -143,6 +143,24 @@ class ParquetTest(unittest.TestCase):
         missing = images.run_preprocess("pack", source, self.folder / "out")
         self.assertIn(f"{source}: got 2 Parquet files of train, expected the 3 that the name", missing.stderr)
 
+        for folder in (source, self.folder / "in folders/train"):
+            folder.mkdir(parents=True, exist_ok=True)
+            for old in folder.glob("train*"):
+                old.unlink()
+            for others, said in (
+                (("train-00001-of-00002", "train-00002-of-00003"), "got both train-00000-of-00002.parquet and train-00002-of-00003.parquet"),
+                (("x-train-00001-of-00002",), "got both train-00000-of-00002.parquet and x-train-00001-of-00002.parquet for train: expected one"),
+                (("train-00002-of-00002",), "got train-00002-of-00002.parquet: expected the numbers 0 to 1 before -of-, each once"),
+                ((), "got 1 Parquet files of train, expected the 2 that the name"),
+            ):
+                names = ("train-00000-of-00002", *others)
+                for name in names:
+                    pyarrow.parquet.write_table(table_of([(b"file", "a.jpg", 0)]), folder / f"{name}.parquet")
+                refused = images.run_preprocess("pack", folder.parent if folder != source else source, self.folder / "out", "--split", "train")
+                self.assertIn(f"{folder}: {said}", refused.stderr)
+                for name in names:
+                    (folder / f"{name}.parquet").unlink()
+
         path = self.folder / "one/x-00000-of-00001.parquet"
         path.parent.mkdir()
         good = (b"file", "a.jpg", 0)
