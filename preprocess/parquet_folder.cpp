@@ -125,7 +125,11 @@ SourceList list_parquet(const std::string& path, const std::vector<std::string>&
   if (list.files.empty()) throw Error(str(path, ": no row in these files: expected an image in each"));
   name_classes(list, classes_file);
   const auto class_of = [&](const SourceFile& file) { return list.class_names[static_cast<std::size_t>(file.label)]; };
-  for (auto& file : list.files) file.name = without_class(file.name, class_of(file));
+  const auto shorter = [&](const SourceFile& file) { return without_class(file.name, class_of(file)); };
+  // Without names classes are numbers, and _1 at the end of a name is one of another kind.
+  if (!classes_file.empty() &&
+      std::all_of(list.files.begin(), list.files.end(), [&](const auto& file) { return shorter(file) != file.name; }))
+    for (auto& file : list.files) file.name = shorter(file);
   const bool named = have_paths_of_their_own(list.files);
   for (std::size_t i = 0; i < list.files.size(); ++i) {
     SourceFile& file = list.files[i];

@@ -130,6 +130,16 @@ class ParquetTest(unittest.TestCase):
         self.assertIn("train: packed already", again.stderr)
         self.assertNotIn("decompressing", again.stderr)
 
+    def test_names_that_end_like_the_number_of_their_class_keep_their_order(self):
+        rows = [(self.splits["train"][i].file, path, label) for i, (path, label) in enumerate([("a.jpg", 0), ("img_0.jpg", 1), ("img_1.jpg", 1), ("img_2.jpg", 1)])]
+        fingerprints = set()
+        for name, all_rows in (("named", rows), ("unnamed", [(file, None, label) for file, _, label in rows])):
+            path = self.folder / name / "x-00000-of-00001.parquet"
+            path.parent.mkdir()
+            pyarrow.parquet.write_table(table_of(all_rows), path)
+            fingerprints.add(self.pack(path.parent, self.folder / f"{name} packed", "--split", "x")["x"]["fingerprint"])
+        self.assertEqual(len(fingerprints), 1)
+
     def refusal(self, path):
         """What pack says of a folder with that one file, as the only one of its split."""
         result = images.run_preprocess("pack", path.parent, self.folder / "out", "--split", "x")
