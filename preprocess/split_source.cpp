@@ -69,6 +69,13 @@ bool has_folders(const std::string& folder) {
   return std::any_of(begin(entries), end(entries), [&](const auto& entry) { return entry.is_directory(no_answer); });
 }
 
+bool has_images(const std::string& folder) {
+  std::error_code failure;
+  const fs::directory_iterator entries(folder, failure);
+  return std::any_of(begin(entries), end(entries),
+                     [](const auto& entry) { return is_called_image(entry.path().filename().string()); });
+}
+
 /// One thing in SOURCE that may be the split.
 struct Candidate {
   std::string path;
@@ -113,7 +120,7 @@ SourceList list_folder(const std::string& path, const SourceOptions& options, co
   const auto names = files_in(path, ".tar");
   const bool folders = has_folders(path);
   if (const auto parquet = files_in(path, ".parquet");
-      names.empty() && !folders && !parquet.empty()) {
+      names.empty() && !folders && !parquet.empty() && !has_images(path)) {
     check_parquet_names(path, split, parquet);
     return list_parquet(path, paths_of(path, parquet), options.classes, threads);
   }

@@ -347,6 +347,13 @@ TEST_CASE("what was unpacked from a shard is not taken for that of an older copy
   CHECK(repaired.exit_code == 0);
 }
 
+TEST_CASE("images with a table in Parquet beside them are packed as images", "[preprocess]") {
+  const TemporaryFolder root;
+  write_picture(root / "in/x/1.ppm", 5, 4, 1);
+  write_file(root / "in/x/metadata.parquet", "a table");
+  CHECK(list_split({.source = root / "in"}, "x", "", 1).files.size() == 1);
+}
+
 TEST_CASE("bad images in archives are named with archive and member", "[preprocess]") {
   const TemporaryFolder root;
   write_picture(root / "p.ppm", 5, 4, 1);
