@@ -354,6 +354,14 @@ TEST_CASE("images with a table in Parquet beside them are packed as images", "[p
   CHECK(list_split({.source = root / "in"}, "x", "", 1).files.size() == 1);
 }
 
+TEST_CASE("an index of MosaicML Streaming that is nested without end is refused", "[preprocess]") {
+  const TemporaryFolder root;
+  write_file(root / "x/index.json",
+             R"({"version": 2, "shards": )" + std::string(100'000, '[') + std::string(100'000, ']') + "}");
+  CHECK_THAT(message_of([&] { list_split({.source = root.path()}, "x", "", 1); }),
+             Contains("x/index.json: lists or objects are nested more than 64 deep"));
+}
+
 TEST_CASE("bad images in archives are named with archive and member", "[preprocess]") {
   const TemporaryFolder root;
   write_picture(root / "p.ppm", 5, 4, 1);
