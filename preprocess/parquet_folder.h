@@ -23,9 +23,9 @@ std::optional<ParquetName> parse_parquet_name(const std::string& name);
 void check_parquet_names(const std::string& folder, const std::string& split, const std::vector<std::string>& names);
 
 /// List one split in Parquet files as Hugging Face's `datasets` writes them (parquet_rows.h). Labels are numbers; images are named after
-/// image.path and sorted as in class folders of these names. The ending _CLASS that imagenet-1k adds to the names of ImageNet's files is left
-/// out if `classes_file` names the classes and all images have it. Where not every image has a path of its own in its class, they are sorted
-/// by label, then as they stand, and named by their place.
+/// image.path and sorted as in class folders of these names. The ending _CLASS that imagenet-1k adds to the names of ImageNet's files is
+/// left out if `classes_file` names the classes and all images have it. Where not every image has a path of its own in its class, they are
+/// sorted by label, then as they stand, and named by their place.
 /// @param path          for messages
 /// @param files         in order
 /// @param classes_file  see name_classes

@@ -131,7 +131,8 @@ class ParquetTest(unittest.TestCase):
         self.assertNotIn("decompressing", again.stderr)
 
     def test_names_that_end_like_the_number_of_their_class_keep_their_order(self):
-        rows = [(self.splits["train"][i].file, path, label) for i, (path, label) in enumerate([("a.jpg", 0), ("img_0.jpg", 1), ("img_1.jpg", 1), ("img_2.jpg", 1)])]
+        labels = {"a.jpg": 0, "img_0.jpg": 1, "img_1.jpg": 1, "img_2.jpg": 1}
+        rows = [(image.file, path, label) for image, (path, label) in zip(self.splits["train"], labels.items())]
         fingerprints = set()
         for name, all_rows in (("named", rows), ("unnamed", [(file, None, label) for file, _, label in rows])):
             path = self.folder / name / "x-00000-of-00001.parquet"
