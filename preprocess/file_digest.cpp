@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -18,14 +19,20 @@ namespace {
 
 constexpr std::size_t kPiece = 1 << 20;  // bytes of a file in memory
 
-/// OpenSSL's name for what Python's hashlib calls `name`.
-const EVP_MD* openssl_digest(std::string name) {
+struct FreeDigest {
+  void operator()(EVP_MD* digest) const { EVP_MD_free(digest); }
+};
+using OpensslDigest = std::unique_ptr<EVP_MD, FreeDigest>;
+
+/// What Python's hashlib calls `name`. None if OpenSSL cannot compute it here: it knows the names of more than its providers have.
+OpensslDigest openssl_digest(std::string name) {
   if (name == "blake2b") name = "blake2b512";
   if (name == "blake2s") name = "blake2s256";
   std::replace(name.begin(), name.end(), '_', '-');  // sha3_256, sha512_256
-  const EVP_MD* digest = EVP_get_digestbyname(name.c_str());
+  OpensslDigest digest(EVP_MD_fetch(nullptr, name.c_str(), nullptr));
   // Of any length one asks for (shake_128): the name alone does not say which.
-  return digest && !(EVP_MD_get_flags(digest) & EVP_MD_FLAG_XOF) ? digest : nullptr;
+  if (digest && (EVP_MD_get_flags(digest.get()) & EVP_MD_FLAG_XOF)) digest.reset();
+  return digest;
 }
 
 bool is_xxhash(const std::string& name) {
@@ -70,8 +77,8 @@ struct FileDigest::State {
     else if (is_xxhash(name))  // xxh128 is another name of xxh3_128
       ready = (xxh3 = XXH3_createState()) && XXH3_128bits_reset(xxh3) == XXH_OK;
     else
-      ready = (openssl = EVP_MD_CTX_new()) && EVP_DigestInit_ex(openssl, openssl_digest(name), nullptr) == 1;
-    if (!ready) throw Error(str("cannot start the digest ", name), kExitCrash);
+      ready = (openssl = EVP_MD_CTX_new()) && EVP_DigestInit_ex(openssl, openssl_digest(name).get(), nullptr) == 1;
+    if (!ready) throw Error(str("cannot start the digest ", name));
   }
   ~State() {  // all of them take none
     EVP_MD_CTX_free(openssl);
@@ -122,7 +129,7 @@ std::string FileDigest::hex() {
   return hex_of(std::span(bytes).first(size));
 }
 
-bool is_known_digest(const std::string& name) { return is_xxhash(name) || openssl_digest(name); }
+bool is_known_digest(const std::string& name) { return is_xxhash(name) || openssl_digest(name) != nullptr; }
 
 void check_digest(const std::string& expected, std::span<const std::byte> bytes, const std::string& path) {
   const std::size_t colon = expected.find(':');

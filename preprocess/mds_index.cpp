@@ -17,6 +17,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::int64_t kMostShardBytes = std::int64_t{4} << 30;  // their offsets have 32 bits
+constexpr int kMostDepth = 64;  // of values within values: what copies and writes them calls itself
 
 /// A value of index.json that is there and of this type. @param where  the way to `object`: "index.json: shard 3: raw_data"
 template <class T>
@@ -147,8 +148,14 @@ MdsNumber number_of(const std::string& encoding) {
 std::vector<MdsShard> read_mds_index(const std::string& folder) {
   const std::string path = folder + "/index.json";
   const auto bytes = read_file(path);
+  const auto check_depth = [&](int depth, Json::parse_event_t, const Json&) {
+    if (depth > kMostDepth)
+      throw Error(
+          str(path, ": lists or objects are nested more than ", kMostDepth, " deep, expected the index of shards"));
+    return true;
+  };
   const Json json = Json::parse(reinterpret_cast<const char*>(bytes.data()),
-                                reinterpret_cast<const char*>(bytes.data()) + bytes.size(), nullptr, false);
+                                reinterpret_cast<const char*>(bytes.data()) + bytes.size(), check_depth, false);
   if (json.is_discarded()) throw Error(str(path, ": not JSON"));
   const auto version = get<std::int64_t>(json, "version", path, "2");
   if (version != 2) throw Error(str(path, ": version: got ", version, ", expected 2"));

@@ -112,10 +112,8 @@ std::vector<SplitPacker> open_splits(const PackOptions& options, Team& team, std
       packers.emplace_back(splits[i], std::move(sources[i]), settings[i], Journal{});
       packers.back().look_for_earlier_work(options.overwrite);
     }
-    for (auto& packer : packers) {
-      packer.remove_stale_parts();
-      packer.prepare_sources();
-    }
+    for (const auto& packer : packers) packer.prepare_sources();
+    for (const auto& packer : packers) packer.remove_stale();  // last: sources that are refused cost nothing
     return "";
   });
   for (std::size_t i = 0; i < splits.size(); ++i) {

@@ -65,7 +65,7 @@ std::string numbered(std::size_t place) {
 
 }  // namespace
 
-std::optional<std::int64_t> parquet_files_of(const std::string& name, const std::string& split) {
+std::optional<ParquetName> parse_parquet_name(const std::string& name) {
   std::string stem = name;
   if (!stem.ends_with(kEnding)) return std::nullopt;
   stem.resize(stem.size() - (sizeof kEnding - 1));
@@ -80,8 +80,34 @@ std::optional<std::int64_t> parquet_files_of(const std::string& name, const std:
   const auto count = cut_number();
   if (!count || !stem.ends_with("-of-")) return std::nullopt;
   stem.resize(stem.size() - 4);
-  if (!cut_number()) return std::nullopt;
-  return stem == split + "-" || stem.ends_with("-" + split + "-") ? count : std::nullopt;
+  const auto number = cut_number();
+  if (!number || !stem.ends_with('-')) return std::nullopt;
+  stem.pop_back();
+  return ParquetName{stem, *number, *count};
+}
+
+void check_parquet_names(const std::string& folder, const std::string& split, const std::vector<std::string>& names) {
+  std::string first_name;
+  ParquetName first;
+  std::set<std::int64_t> numbers;
+  for (const auto& name : names) {
+    const auto parsed = parse_parquet_name(name);
+    if (!parsed) continue;
+    if (first_name.empty()) {
+      first_name = name;
+      first = *parsed;
+    }
+    if (parsed->set != first.set || parsed->count != first.count)
+      throw Error(str(folder, ": got both ", first_name, " and ", name, " for ", split,
+                      ": expected one set of files, as many as their names say: move the others away"));
+    if (parsed->number >= parsed->count || !numbers.insert(parsed->number).second)
+      throw Error(str(folder, ": got ", name, ": expected the numbers 0 to ", parsed->count - 1,
+                      " before -of-, each once: move the others away"));
+  }
+  const auto found = static_cast<std::int64_t>(numbers.size());
+  if (!first_name.empty() && found != first.count)
+    throw Error(str(folder, ": got ", found, " Parquet files of ", split, ", expected the ", first.count,
+                    " that the name ", first_name, " speaks of: copy the others there, too"));
 }
 
 SourceList list_parquet(const std::string& path, const std::vector<std::string>& files, const std::string& classes_file,
@@ -99,7 +125,11 @@ SourceList list_parquet(const std::string& path, const std::vector<std::string>&
   if (list.files.empty()) throw Error(str(path, ": no row in these files: expected an image in each"));
   name_classes(list, classes_file);
   const auto class_of = [&](const SourceFile& file) { return list.class_names[static_cast<std::size_t>(file.label)]; };
-  for (auto& file : list.files) file.name = without_class(file.name, class_of(file));
+  const auto shorter = [&](const SourceFile& file) { return without_class(file.name, class_of(file)); };
+  // Without names classes are numbers, and _1 at the end of a name is one of another kind.
+  if (!classes_file.empty() &&
+      std::all_of(list.files.begin(), list.files.end(), [&](const auto& file) { return shorter(file) != file.name; }))
+    for (auto& file : list.files) file.name = shorter(file);
   const bool named = have_paths_of_their_own(list.files);
   for (std::size_t i = 0; i < list.files.size(); ++i) {
     SourceFile& file = list.files[i];

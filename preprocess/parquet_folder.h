@@ -11,13 +11,21 @@
 
 namespace mosaic {
 
-/// "train-00000-of-00040.parquet" is of the split train, "x-validation-00000-of-00001.parquet" of validation: the number says how many
-/// there are of it.
-std::optional<std::int64_t> parquet_files_of(const std::string& name, const std::string& split);
+/// What a name says as `datasets` gives it: "x-train-00000-of-00040.parquet" is number 0 of the 40 files of the set "x-train".
+struct ParquetName {
+  std::string set;
+  std::int64_t number = 0, count = 0;
+};
+std::optional<ParquetName> parse_parquet_name(const std::string& name);
+
+/// @param names  of the files of one split in a folder; those of another form say nothing
+/// @throws Error unless the others are one set, whole: each number from 0 on, once
+void check_parquet_names(const std::string& folder, const std::string& split, const std::vector<std::string>& names);
 
 /// List one split in Parquet files as Hugging Face's `datasets` writes them (parquet_rows.h). Labels are numbers; images are named after
-/// image.path and sorted as in class folders of these names. The ending _CLASS that imagenet-1k adds to the names of ImageNet's files is left
-/// out. Where not every image has a path of its own in its class, they are sorted by label, then as they stand, and named by their place.
+/// image.path and sorted as in class folders of these names. The ending _CLASS that imagenet-1k adds to the names of ImageNet's files is
+/// left out if `classes_file` names the classes and all images have it. Where not every image has a path of its own in its class, they are
+/// sorted by label, then as they stand, and named by their place.
 /// @param path          for messages
 /// @param files         in order
 /// @param classes_file  see name_classes

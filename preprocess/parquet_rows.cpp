@@ -23,6 +23,11 @@ class Column {
     if (!value) return std::nullopt;
     return std::as_bytes(std::span(value->ptr, value->len));
   }
+  /// @throws Error if it goes on behind the last row of its group
+  void check_end() {
+    if (reader_->HasNext())
+      throw Error(str("the column ", reader_->descr()->path()->ToDotString(), " has more rows than its group says"));
+  }
   std::optional<std::int64_t> next_number() {
     if (reader_->type() == parquet::Type::INT32) return next<parquet::Int32Reader, std::int32_t>();
     return next<parquet::Int64Reader, std::int64_t>();
@@ -82,6 +87,9 @@ void read_group(parquet::RowGroupReader& group, const Columns& columns, std::int
     if (its_path) row.path.emplace(reinterpret_cast<const char*>(its_path->data()), its_path->size());
     take(row);
   }
+  bytes.check_end();  // the footer, which counts the rows, has no checksum: a damaged count must not lose any
+  label.check_end();
+  if (path) path->check_end();
 }
 
 }  // namespace
@@ -90,12 +98,16 @@ void read_parquet_rows(const std::string& path, const std::function<void(const P
   try {
     parquet::ReaderProperties properties = parquet::default_reader_properties();
     properties.enable_buffered_stream();  // else a row group is in memory as a whole
+    properties.set_page_checksum_verification(true);
     const auto file = parquet::ParquetFileReader::OpenFile(path, /*memory_map=*/false, properties);
     const auto& metadata = *file->metadata();
     const Columns columns = find_columns(*metadata.schema());
     std::int64_t number = 0;
     for (int group = 0; group < metadata.num_row_groups(); ++group)
       read_group(*file->RowGroup(group), columns, number, take);
+    if (number != metadata.num_rows())
+      throw Error(str("its row groups hold ", number, " rows, expected ", metadata.num_rows(),
+                      " as its footer says: copy it again"));
   } catch (const Error& e) {
     throw Error(str(path, ": ", e.what()), e.exit_code());
   } catch (const std::exception& e) {  // parquet::ParquetException and what its decoders throw

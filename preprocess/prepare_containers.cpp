@@ -20,29 +20,55 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Whether a run before has unpacked it, all of it, since it was last changed.
+fs::file_time_type time_of(const std::string& path) {
+  std::error_code failure;
+  const auto time = fs::last_write_time(path, failure);
+  if (failure) throw Error(str(path, ": cannot open: ", failure.message()));
+  return time;
+}
+
+/// Whether a run before has unpacked it, all of it, as it is now: what is unpacked has the time of its container, which a copy that keeps
+/// times may set back. Where a file system rounds times, it is unpacked again.
 bool is_unpacked(const Container& container, const std::string& to) {
   std::error_code failure;
-  const auto written = fs::last_write_time(to, failure);
-  return !failure && fs::file_size(to) == static_cast<std::uintmax_t>(container.unpacked_bytes) &&
-         written >= fs::last_write_time(container.path);
+  const auto bytes = fs::file_size(to, failure);
+  if (failure || bytes != static_cast<std::uintmax_t>(container.unpacked_bytes)) return false;
+  const auto time = fs::last_write_time(to, failure);
+  return !failure && time == time_of(container.path);
 }
 
-void unpack_parquet(const std::string& path, const std::string& to) {
+void unpack_parquet(const Container& container, const std::string& to) {
   PartialFile partial(to);
-  const FileDescriptor file = open_to_write(partial.temporary());
-  read_parquet_images(path, [&](std::span<const std::byte> image) { write_all(file, image, partial.temporary()); });
-  partial.commit_unsynced();  // its size tells whether it is whole
+  {
+    const FileDescriptor file = open_to_write(partial.temporary());
+    std::int64_t written = 0;
+    read_parquet_images(container.path, [&](std::span<const std::byte> image) {
+      write_all(file, image, partial.temporary());
+      written += static_cast<std::int64_t>(image.size());
+    });
+    if (written != container.unpacked_bytes)
+      throw Error(str(container.path, ": holds ", written, " bytes of images, expected ", container.unpacked_bytes,
+                      " as when it was listed: let nothing change it, and pack again"));
+    sync(file, partial.temporary());
+  }
+  partial.commit();
 }
 
-void prepare(const Container& container, const std::string& to) {
-  if (!container.digest.empty()) check_file_digest(container.digest, container.path);
-  if (container.unpacked_bytes < 0) return;
-  if (is_parquet(container.path)) return unpack_parquet(container.path, to);
+void unpack_zstd(const Container& container, const std::string& to) {
   const auto bytes = read_zstd(container.path, static_cast<std::size_t>(container.unpacked_bytes));
   if (!container.unpacked_digest.empty())
     check_digest(container.unpacked_digest, bytes, container.path + ", decompressed");
   write_file_atomically(to, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+void prepare(const Container& container, const std::string& to) {
+  const auto time = time_of(container.path);  // first: what changes it from now on gives it another
+  if (!container.digest.empty()) check_file_digest(container.digest, container.path);
+  if (container.unpacked_bytes < 0) return;
+  is_parquet(container.path) ? unpack_parquet(container, to) : unpack_zstd(container, to);
+  std::error_code failure;
+  fs::last_write_time(to, time, failure);
+  if (failure) throw Error(str(to, ": cannot set its time: ", failure.message()));
 }
 
 }  // namespace

@@ -60,7 +60,7 @@ void SplitPacker::look_for_earlier_work(bool overwrite) {
     throw Error(str(final_path(finals.front()),
                     ": a finished data set is here already, made from other files than are in ", source_.path,
                     " now, or with other options: take another folder, or replace it with --overwrite"));
-  remove_finished();
+  replaces_ = true;
   journal_.groups.clear();
 }
 
@@ -96,7 +96,8 @@ void SplitPacker::remove_finished() const {
   for (const int shard : shard_numbers(settings_.out, split_)) remove_file(final_path(shard));
 }
 
-void SplitPacker::remove_stale_parts() const {
+void SplitPacker::remove_stale() const {
+  if (replaces_) remove_finished();
   std::set<std::string> kept;
   for (const auto& [number, group] : journal_.groups)
     for (int part = 0; part < group.shards; ++part) kept.insert(part_path(number, part));

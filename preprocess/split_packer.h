@@ -40,12 +40,11 @@ class SplitPacker {
   /// @param overwrite  what is there already from other files or settings is replaced
   /// @throws Error if that is a finished data set from other files or settings, and it is not to be replaced
   void look_for_earlier_work(bool overwrite);
-  /// Removes unfinished parts that cannot be kept. First process only, after that.
-  void remove_stale_parts() const;
-
   /// Writes what is compressed in containers to files in OUT/train.unpacked/, from which all processes read, and which `finish` removes;
   /// compares containers with the digests that came with them. Does nothing if all groups are done. First process only, after that.
   void prepare_sources() const;
+  /// Removes unfinished parts that cannot be kept, and the finished data set that is replaced. First process only, after that.
+  void remove_stale() const;
 
   /// Collective: decode and store every file of the groups that are not done yet. Then the first process's journal has all groups.
   void write_groups(Team& team);
@@ -76,6 +75,7 @@ class SplitPacker {
   PackerSettings settings_;
   std::vector<SourceGroup> groups_;
   Journal journal_;
+  bool replaces_ = false;  // a finished data set is there, and is to be replaced
 };
 
 }  // namespace mosaic

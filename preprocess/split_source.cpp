@@ -43,28 +43,37 @@ bool is_numbered_tar_of(const std::string& name, const std::string& split) {
   return before == 0 || !std::isalnum(static_cast<unsigned char>(stem[before - 1]));
 }
 
-/// Parquet files that are called as files of the split are.
-/// @throws Error if there are not as many as they say
+std::vector<std::string> paths_of(const std::string& folder, const std::vector<std::string>& names) {
+  std::vector<std::string> paths;
+  for (const auto& name : names) paths.push_back(folder + "/" + name);
+  return paths;
+}
+
+/// Parquet files that are called as files of the split are: "train-00000-of-00040.parquet", "x-train-00000-of-00040.parquet".
+/// @throws Error if they are not all that they say
 std::vector<std::string> parquet_of(const std::string& source, const std::string& split) {
   std::vector<std::string> found;
-  std::int64_t expected = 0;
   for (const auto& name : files_in(source, ".parquet")) {
-    auto count = parquet_files_of(name, split);
-    if (!count && split == kValidation) count = parquet_files_of(name, "validation");
-    if (!count) continue;
-    found.push_back(source + "/" + name);
-    expected = *count;
+    const auto parsed = parse_parquet_name(name);
+    if (!parsed) continue;
+    const auto is_of = [&](const std::string& it) { return parsed->set == it || parsed->set.ends_with("-" + it); };
+    if (is_of(split) || (split == kValidation && is_of("validation"))) found.push_back(name);
   }
-  if (static_cast<std::int64_t>(found.size()) != expected)
-    throw Error(str(source, ": got ", found.size(), " Parquet files of ", split, ", expected the ", expected,
-                    " that the name ", found.back(), " speaks of: copy the others there, too"));
-  return found;
+  check_parquet_names(source, split, found);
+  return paths_of(source, found);
 }
 
 bool has_folders(const std::string& folder) {
   std::error_code failure, no_answer;
   const fs::directory_iterator entries(folder, failure);
   return std::any_of(begin(entries), end(entries), [&](const auto& entry) { return entry.is_directory(no_answer); });
+}
+
+bool has_images(const std::string& folder) {
+  std::error_code failure;
+  const fs::directory_iterator entries(folder, failure);
+  return std::any_of(begin(entries), end(entries),
+                     [](const auto& entry) { return is_called_image(entry.path().filename().string()); });
 }
 
 /// One thing in SOURCE that may be the split.
@@ -110,18 +119,17 @@ SourceList list_folder(const std::string& path, const SourceOptions& options, co
   if (is_there(path + "/index.json")) return list_mds_folder(path, options.classes, threads);
   const auto names = files_in(path, ".tar");
   const bool folders = has_folders(path);
-  if (const auto parquet = files_in(path, ".parquet"); names.empty() && !folders && !parquet.empty()) {
-    std::vector<std::string> files;
-    for (const auto& name : parquet) files.push_back(path + "/" + name);
-    return list_parquet(path, files, options.classes, threads);
+  if (const auto parquet = files_in(path, ".parquet");
+      names.empty() && !folders && !parquet.empty() && !has_images(path)) {
+    check_parquet_names(path, split, parquet);
+    return list_parquet(path, paths_of(path, parquet), options.classes, threads);
   }
   if (names.empty() || folders) {
     SourceList list = list_image_folder(path, split);
     const LabelFiles labels = labels_of(options, split);
     return folders || labels.labels.empty() ? list : with_classes(std::move(list), labels);
   }
-  std::vector<std::string> tars;
-  for (const auto& name : names) tars.push_back(path + "/" + name);
+  const auto tars = paths_of(path, names);
   return is_web_dataset(tars.front()) ? list_web_dataset(path, tars, options.classes, threads)
                                       : list_class_tars(path, names, threads);
 }

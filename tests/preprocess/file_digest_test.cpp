@@ -38,6 +38,14 @@ TEST_CASE("digests have the names and the values that Python's hashlib and xxhas
     digest.add(bytes_of("bc"));
     CHECK(digest.hex() == expected);
   }
+  // OpenSSL 3 knows the first two, and computes them only if told to.
+  for (const char* name : {"md4", "whirlpool", "sha1"}) {
+    CAPTURE(name);
+    if (is_known_digest(name))
+      CHECK_NOTHROW(FileDigest(name));
+    else
+      CHECK_THROWS_WITH(FileDigest(name), str("cannot start the digest ", name));
+  }
   for (const char* name : {"", "crc", "shake_128", "sha1:"}) CHECK_FALSE(is_known_digest(name));
 }
 

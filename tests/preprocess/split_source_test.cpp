@@ -329,6 +329,39 @@ TEST_CASE("a changed archive is packed anew, an unchanged one is not", "[preproc
                                    source.root / "tars/train.tar now"));
 }
 
+TEST_CASE("what was unpacked from a shard is not taken for that of an older copy", "[preprocess]") {
+  const TemporaryFolder root;
+  write_picture(root / "p.ppm", 5, 4, 1);
+  const std::string image = read_text(root / "p.ppm"), damaged(image.size(), '?');
+  const auto pack = [&](const std::string& second, std::chrono::hours age) {
+    write_mds_folder(root / "in/x", {{0, 0, image}, {1, 0, second}}, 9, true);
+    fs::last_write_time(root / "in/x/shard.10000.mds.zstd", fs::file_time_type::clock::now() - age);
+    return run_preprocess({"pack", root / "in", root / "out", "--split", "x"});
+  };
+  CHECK_THAT(pack(damaged, std::chrono::hours(1)).err, Contains("sample 1: starts with 3f 3f"));
+  REQUIRE(fs::exists(root / "out/x.unpacked"));
+
+  const Outcome repaired = pack(image, std::chrono::hours(9));
+
+  INFO(repaired.err);
+  CHECK(repaired.exit_code == 0);
+}
+
+TEST_CASE("images with a table in Parquet beside them are packed as images", "[preprocess]") {
+  const TemporaryFolder root;
+  write_picture(root / "in/x/1.ppm", 5, 4, 1);
+  write_file(root / "in/x/metadata.parquet", "a table");
+  CHECK(list_split({.source = root / "in"}, "x", "", 1).files.size() == 1);
+}
+
+TEST_CASE("an index of MosaicML Streaming that is nested without end is refused", "[preprocess]") {
+  const TemporaryFolder root;
+  write_file(root / "x/index.json",
+             R"({"version": 2, "shards": )" + std::string(100'000, '[') + std::string(100'000, ']') + "}");
+  CHECK_THAT(message_of([&] { list_split({.source = root.path()}, "x", "", 1); }),
+             Contains("x/index.json: lists or objects are nested more than 64 deep"));
+}
+
 TEST_CASE("bad images in archives are named with archive and member", "[preprocess]") {
   const TemporaryFolder root;
   write_picture(root / "p.ppm", 5, 4, 1);

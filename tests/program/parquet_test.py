@@ -25,7 +25,10 @@ FILES = 3  # of a split
 def is_built_with_parquet():
     with tempfile.TemporaryDirectory(prefix="mosaic-test-") as folder:
         sources.write(pathlib.Path(folder) / "x-00000-of-00001.parquet", b"")
-        return "built without" not in images.run_preprocess("pack", folder, folder + "/out", "--split", "x").stderr
+        said = images.run_preprocess("pack", folder, folder + "/out", "--split", "x")
+    if said.returncode != job.BAD_INPUT:
+        raise AssertionError(f"an empty Parquet file is no bad input, exit code {said.returncode}: {said.stderr}")
+    return "built without" not in said.stderr
 
 
 def table_of(rows):
@@ -127,6 +130,17 @@ class ParquetTest(unittest.TestCase):
         self.assertIn("train: packed already", again.stderr)
         self.assertNotIn("decompressing", again.stderr)
 
+    def test_names_that_end_like_the_number_of_their_class_keep_their_order(self):
+        labels = {"a.jpg": 0, "img_0.jpg": 1, "img_1.jpg": 1, "img_2.jpg": 1}
+        rows = [(image.file, path, label) for image, (path, label) in zip(self.splits["train"], labels.items())]
+        fingerprints = set()
+        for name, all_rows in (("named", rows), ("unnamed", [(file, None, label) for file, _, label in rows])):
+            path = self.folder / name / "x-00000-of-00001.parquet"
+            path.parent.mkdir()
+            pyarrow.parquet.write_table(table_of(all_rows), path)
+            fingerprints.add(self.pack(path.parent, self.folder / f"{name} packed", "--split", "x")["x"]["fingerprint"])
+        self.assertEqual(len(fingerprints), 1)
+
     def refusal(self, path):
         """What pack says of a folder with that one file, as the only one of its split."""
         result = images.run_preprocess("pack", path.parent, self.folder / "out", "--split", "x")
@@ -139,6 +153,24 @@ class ParquetTest(unittest.TestCase):
         (source / "train-00001-of-00003.parquet").unlink()
         missing = images.run_preprocess("pack", source, self.folder / "out")
         self.assertIn(f"{source}: got 2 Parquet files of train, expected the 3 that the name", missing.stderr)
+
+        for folder in (source, self.folder / "in folders/train"):
+            folder.mkdir(parents=True, exist_ok=True)
+            for old in folder.glob("train*"):
+                old.unlink()
+            for others, said in (
+                (("train-00001-of-00002", "train-00002-of-00003"), "got both train-00000-of-00002.parquet and train-00002-of-00003.parquet"),
+                (("x-train-00001-of-00002",), "got both train-00000-of-00002.parquet and x-train-00001-of-00002.parquet for train: expected one"),
+                (("train-00002-of-00002",), "got train-00002-of-00002.parquet: expected the numbers 0 to 1 before -of-, each once"),
+                ((), "got 1 Parquet files of train, expected the 2 that the name"),
+            ):
+                names = ("train-00000-of-00002", *others)
+                for name in names:
+                    pyarrow.parquet.write_table(table_of([(b"file", "a.jpg", 0)]), folder / f"{name}.parquet")
+                refused = images.run_preprocess("pack", folder.parent if folder != source else source, self.folder / "out", "--split", "train")
+                self.assertIn(f"{folder}: {said}", refused.stderr)
+                for name in names:
+                    (folder / f"{name}.parquet").unlink()
 
         path = self.folder / "one/x-00000-of-00001.parquet"
         path.parent.mkdir()
@@ -169,9 +201,33 @@ class ParquetTest(unittest.TestCase):
                 place = noise.randrange(len(damaged)) if noise.random() < 0.5 else len(damaged) - noise.randrange(1, 900)
                 damaged[place] ^= 1 << noise.randrange(8)
             path.write_bytes(damaged)
-            shutil.rmtree(self.folder / "out", ignore_errors=True)
-            result = images.run_preprocess("pack", path.parent, self.folder / "out", "--split", "x", "--skip-bad", "6")
-            self.assertIn(result.returncode, (job.DONE, job.BAD_INPUT), result.stderr)
+            self.assert_no_row_is_lost(path, 6)
+
+    def assert_no_row_is_lost(self, path, rows):
+        """The file is refused, or all its rows are images or bad files. Returns what pack says."""
+        shutil.rmtree(self.folder / "out", ignore_errors=True)
+        result = images.run_preprocess("pack", path.parent, self.folder / "out", "--split", "x", "--skip-bad", str(rows), "--json")
+        self.assertIn(result.returncode, (job.DONE, job.BAD_INPUT), result.stderr)
+        if result.returncode == job.DONE:
+            summary = json.loads(result.stdout)["x"]
+            self.assertEqual(summary["images"] + summary["bad_files"], rows, result.stderr)
+        return result.stderr
+
+    def test_a_damaged_count_of_rows_loses_none(self):
+        path = self.folder / "one/x-00000-of-00001.parquet"
+        path.parent.mkdir()
+        pyarrow.parquet.write_table(table_of(rows_of(self.splits["train"][:6])), path)
+        whole, said = path.read_bytes(), ""
+        footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+        places = [place for place in range(footer, len(whole) - 8) if whole[place : place + 2] == b"\x16\x0c"]  # a field of 64 bits: 6
+        self.assertGreaterEqual(len(places), 5, "of the file, the group and its columns")
+        for place in places:
+            for count in (0, 5, 7, -6):
+                written = 2 * count if count >= 0 else -2 * count - 1
+                path.write_bytes(whole[: place + 1] + bytes([written]) + whole[place + 2 :])
+                said += self.assert_no_row_is_lost(path, 6)
+        self.assertIn("has more rows than its group says", said)
+        self.assertIn("its row groups hold 6 rows, expected 5 as its footer says", said)
 
 
 if __name__ == "__main__":

@@ -166,6 +166,13 @@ class SourcesTest(unittest.TestCase):
                 self.assertEqual(refused.returncode, job.BAD_INPUT, refused.stderr)
                 self.assertRegex(refused.stderr, rf"{shard}: its (md5|blake2b) is [0-9a-f]+, expected [0-9a-f]+ as index.json says: copy it again")
                 self.assertEqual(digests(out), {})
+                finished = self.folder / f"{form} finished"
+                self.pack(self.root / form, finished, *CLASSES, "--raw")
+                before = digests(finished)
+                self.assertGreater(len(before), 1)
+                refused = images.run_preprocess("pack", source, finished, *pack[3:], "--overwrite")
+                self.assertEqual(refused.returncode, job.BAD_INPUT, refused.stderr)
+                self.assertEqual(digests(finished), before, "what is finished is removed only when its successor can be made")
 
                 shutil.copy(self.root / form / "train" / shard, source / "train" / shard)
                 repaired = images.run_preprocess(*pack)
