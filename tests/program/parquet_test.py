@@ -11,7 +11,7 @@ import images
 import job
 import sources
 import sources_test
-from pack_ranks_test import digests, pack_command
+from pack_ranks_test import digests
 
 try:
     import pyarrow
@@ -69,33 +69,16 @@ class WithoutParquetTest(unittest.TestCase):
             self.assertIn(f"{file}: this `preprocess` was built without Apache Parquet: put the wheel pyarrow into .venv", said.stderr)
 
 
-class ParquetTest(unittest.TestCase):
+class ParquetTest(sources_test.PackingTest):
     @classmethod
     def setUpClass(cls):
         if pyarrow is None:
             raise unittest.SkipTest("the files are written with pyarrow, which is not there")
         if not is_built_with_parquet():
             raise unittest.SkipTest("this program was built without Apache Parquet")
-        data = tempfile.TemporaryDirectory(prefix="mosaic-test-")
-        cls.addClassCleanup(data.cleanup)
-        cls.root = pathlib.Path(data.name)
-        cls.splits = sources_test.draw_splits()
+        super().setUpClass()
         sources.write(cls.root / "classes.txt", "".join(f"{wnid}\n" for wnid in sources.WNIDS))
-        sources.write_folders(cls.root / "folders", cls.splits)
         cls.folders = cls.pack(cls.root / "folders", cls.root / "folders packed")
-
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="mosaic-test-")
-        self.addCleanup(folder.cleanup)
-        self.folder = pathlib.Path(folder.name)
-
-    @classmethod
-    def pack(cls, source, out, *options, ranks=0):
-        with job.Job(pack_command(source, out, "--json", "--shard-size", "20KB", *options, ranks=ranks)) as running:
-            result = running.result()
-        if result.code != job.DONE:
-            raise AssertionError(result)
-        return json.loads(result.out)
 
     @property
     def classes(self):

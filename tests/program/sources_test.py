@@ -70,18 +70,16 @@ def draw_splits():
     return {split: sorted(all_images, key=lambda image: (image.label, image.name)) for split, all_images in (("train", train), ("val", val))}
 
 
-class SourcesTest(unittest.TestCase):
+class PackingTest(unittest.TestCase):
+    """What the tests of sources share: images, in class folders in `root`, where classes.txt is to be written; a folder for each test."""
+
     @classmethod
     def setUpClass(cls):
         data = tempfile.TemporaryDirectory(prefix="mosaic-test-")
         cls.addClassCleanup(data.cleanup)
         cls.root = pathlib.Path(data.name)
         cls.splits = draw_splits()
-        sources.write(cls.root / "classes.txt", "".join(f"{wnid} a name for people\n" for wnid in sources.WNIDS))
         sources.write_folders(cls.root / "folders", cls.splits)
-        for name, (write, _, _) in FORMS.items():
-            write(cls.root / name, cls.splits)
-        cls.folders = {way: cls.pack(cls.root / "folders", cls.root / way, *options) for way, options in WAYS.items()}
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="mosaic-test-")
@@ -97,6 +95,16 @@ class SourcesTest(unittest.TestCase):
         if result.code != job.DONE:
             raise AssertionError(result)
         return json.loads(result.out)
+
+
+class SourcesTest(PackingTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        sources.write(cls.root / "classes.txt", "".join(f"{wnid} a name for people\n" for wnid in sources.WNIDS))
+        for name, (write, _, _) in FORMS.items():
+            write(cls.root / name, cls.splits)
+        cls.folders = {way: cls.pack(cls.root / "folders", cls.root / way, *options) for way, options in WAYS.items()}
 
     def assert_same_data_set(self, summary, expected):
         """All that the summary says but for the number of shards: it may depend on how the files are called."""
