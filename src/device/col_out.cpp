@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "device/queued_copy.h"
+
 namespace mosaic {
 namespace {
 
@@ -22,7 +24,8 @@ KeptLines draw_kept_lines(const ColOutConfig& config, std::int64_t height, std::
 }
 
 at::Tensor col_out(const at::Tensor& images, const KeptLines& kept) {
-  return images.index_select(2, kept.rows.to(images.device())).index_select(3, kept.columns.to(images.device()));
+  return images.index_select(2, queued_copy(kept.rows, images.device()))
+      .index_select(3, queued_copy(kept.columns, images.device()));
 }
 
 }  // namespace mosaic

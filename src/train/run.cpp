@@ -109,6 +109,11 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
     run->ema.emplace(*algorithms.ema, std::move(tracked), run->net.batches_tracked());
   }
   if (autocast_to == at::kHalf) run->scaler.emplace();
+  if (config.cuda_graphs && device.is_cuda()) {
+    run->captured = std::make_unique<CapturedPasses>(cuda_graph_capture(device));
+  } else if (config.cuda_graphs) {
+    log_warning_of_all("cuda_graphs: this run is on CPUs: it has no effect");
+  }
   return run;
 }
 

@@ -18,6 +18,7 @@
 #include "optim/learning_rate.h"
 #include "optim/sam.h"
 #include "optim/sgd.h"
+#include "train/captured_passes.h"
 #include "train/draws.h"
 #include "train/flat_gradients.h"
 #include "train/gradient_exchange.h"
@@ -45,6 +46,7 @@ struct Run {
   std::optional<GradientScaler> scaler;       // with amp_fp16
   std::optional<at::ScalarType> autocast_to;  // with amp_bf16 and amp_fp16
   std::optional<std::int64_t> micro_batch;    // most images in one; none: all that the rank has of a batch
+  std::unique_ptr<CapturedPasses> captured;   // with cuda_graphs
   int processes_on_node = 1;                  // that share its memory
   LapTimer laps;                              // whose parts are those of StepPart
 

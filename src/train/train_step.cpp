@@ -12,11 +12,12 @@
 #include "base/log.h"
 #include "batch/resize_schedule.h"
 #include "comm/mpi_session.h"
-#include "device/autocast.h"
 #include "device/memory_limit.h"
+#include "device/queued_copy.h"
 #include "device/resize_nearest.h"
 #include "model/label_smoothing.h"
 #include "model/loss.h"
+#include "train/net_pass.h"
 
 namespace mosaic {
 namespace {
@@ -61,21 +62,20 @@ MicroBatch mixed(Run& run, const at::Tensor& images, const at::Tensor& labels, c
 }
 
 /// Forward and backward over one micro-batch; the gradient counts `weight` times.
-Pass run_micro_batch(Run& run, const at::Tensor& images, const at::Tensor& labels, double weight, const DrawKey& key) {
+/// @param complete  see net_pass
+Pass run_micro_batch(Run& run, const at::Tensor& images, const at::Tensor& labels, double weight, bool complete,
+                     const DrawKey& key) {
   enter(run, StepPart::kForward);
   const MicroBatch given = mixed(run, images, labels, key);
-  at::Tensor keep;
-  if (!run.drop_rates.empty()) keep = run.draws->keep(run.drop_rates, images.size(0), key).to(images.device());
-  at::Tensor logits, value;
-  {
-    const Autocast autocast(images.device().type(), run.autocast_to);
-    logits = run.net.forward(given.images, keep);
-    value = loss(run.config.model.loss_name, logits, given.targets);
-  }
-  if (run.observe_logits) run.observe_logits(logits.detach());
-  enter(run, StepPart::kBackward);
-  (value * (weight * (run.scaler ? run.scaler->scale() : 1))).backward();
-  return {.loss = value.detach().to(at::kDouble) * weight, .correct = logits.detach().argmax(1).eq(labels).sum()};
+  const double factor = weight * (run.scaler ? run.scaler->scale() : 1);
+  NetPassInput input{.images = given.images,
+                     .targets = given.targets,
+                     .labels = labels,
+                     .factor = at::full({}, factor, images.options())};
+  if (!run.drop_rates.empty())
+    input.keep = queued_copy(run.draws->keep(run.drop_rates, images.size(0), key), images.device());
+  const NetPassResult result = net_pass(run, input, complete);
+  return {.loss = result.loss.to(at::kDouble) * weight, .correct = result.correct};
 }
 
 /// No NaN and no infinity in `gradients`, which after the mean over the ranks is the same on all of them: one that has
@@ -121,9 +121,9 @@ Pass run_micro_batches(Run& run, const at::Tensor& images, const at::Tensor& lab
   Pass pass{.loss = at::zeros({}, images.options().dtype(at::kDouble)), .correct = at::zeros({}, labels.options())};
   std::int64_t at = 0;
   for (const std::int64_t size : micro_batches(n, run.micro_batch.value_or(n))) {
-    if (over_all_ranks && at + size == n) run.exchange.start();
     const Pass part = run_micro_batch(run, images.narrow(0, at, size), labels.narrow(0, at, size),
-                                      static_cast<double>(size) / static_cast<double>(n), key);
+                                      static_cast<double>(size) / static_cast<double>(n),
+                                      over_all_ranks && at + size == n, key);
     pass.loss += part.loss;
     pass.correct += part.correct;
     ++key.micro_batch;
@@ -132,25 +132,31 @@ Pass run_micro_batches(Run& run, const at::Tensor& images, const at::Tensor& lab
   return pass;
 }
 
-/// The same where memory may not suffice, which on a CPU the program has to find out by itself.
-/// @return nullopt if it does not
-std::optional<Pass> try_micro_batches(Run& run, const at::Tensor& images, const at::Tensor& labels, bool over_all_ranks,
-                                      const DrawKey& key) {
+/// Calls `action` where memory may not suffice for it, which on a CPU the program has to find out by itself.
+/// @return whether it did
+template <class Action>
+bool has_memory_for(const Run& run, const Action& action) {
   std::optional<MemoryLimit> limit;
-  if (images.is_cpu()) limit.emplace(memory_for_tensors(run.processes_on_node));
+  if (run.net.device().is_cpu()) limit.emplace(memory_for_tensors(run.processes_on_node));
   try {
-    return run_micro_batches(run, images, labels, over_all_ranks, key);
+    action();
+    return true;
   } catch (const c10::OutOfMemoryError&) {
-    return std::nullopt;
+    return false;
   }
 }
 
 /// One pass over the rank's batch, and the mean of the gradients over the ranks.
+/// @param images  undefined where there was no memory for them
 /// @throws NotEnoughMemory on all ranks alike
 Pass run_pass(Run& run, const at::Tensor& images, const at::Tensor& labels, bool over_all_ranks, const DrawKey& key) {
   const bool may_fail = run.config.auto_microbatch_size;
-  const std::optional<Pass> pass = may_fail ? try_micro_batches(run, images, labels, over_all_ranks, key)
-                                            : run_micro_batches(run, images, labels, over_all_ranks, key);
+  std::optional<Pass> pass;
+  const auto compute = [&] { pass = run_micro_batches(run, images, labels, over_all_ranks, key); };
+  if (!may_fail)
+    compute();
+  else if (images.defined())
+    has_memory_for(run, compute);
   enter(run, StepPart::kExchange);
   if (over_all_ranks) run.exchange.finish();  // also without a pass: the other ranks are in it
   enter(run, StepPart::kOptimizer);
@@ -167,6 +173,7 @@ void halve_micro_batch(Run& run, std::int64_t images) {
   run.micro_batch = too_many / 2;
   log_warning_of_all(mosaic::str("device_train_microbatch_size: memory does not suffice for ", too_many,
                                  " images at once: ", *run.micro_batch, " from now on"));
+  if (run.captured) run.captured->drop();
   if (run.net.device().is_cuda()) at::accelerator::emptyCache();
 }
 
@@ -179,7 +186,9 @@ StepResult try_step(Run& run, const Batch& batch, const Requests& requests) {
   enter(run, StepPart::kOther);
   SavedStatistics statistics(run);
   run.net.set_training(true);
-  const at::Tensor images = prepare(run, batch.images, key);
+  at::Tensor images;
+  const auto prepare_images = [&] { images = prepare(run, batch.images, key); };
+  run.config.auto_microbatch_size ? void(has_memory_for(run, prepare_images)) : prepare_images();
 
   std::vector<Pass> passes;  // one, or two where SAM is due
   bool finite = true;        // of the last pass, on all ranks
