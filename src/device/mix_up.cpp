@@ -35,7 +35,8 @@ double draw_log_gamma(double shape, KeyedRandom& random) {
 }
 
 at::Tensor mixed(const at::Tensor& own, const at::Tensor& others, const Mix& mix) {
-  return own * (1 - mix.coefficient) + others.index_select(0, queued_copy(mix.partners, others.device())) * mix.coefficient;
+  return own * (1 - mix.coefficient) +
+         others.index_select(0, queued_copy(mix.partners, others.device())) * mix.coefficient;
 }
 
 }  // namespace

@@ -44,7 +44,8 @@ class Sam {
  private:
   SamConfig config_;
   std::vector<at::Tensor> parameters_;
-  std::vector<at::Tensor> before_;  // for the weights during the second pass: in the middle of a step there may be no memory
+  std::vector<at::Tensor>
+      before_;  // for the weights during the second pass: in the middle of a step there may be no memory
   std::int64_t steps_ = 0;
 };
 

@@ -170,9 +170,9 @@ NetPassResult CapturedPasses::compare(Run& run, const NetPassInput& input, Shape
                  of_loss = difference(captured_loss, result.loss);
     const bool agrees = of_gradients <= kTolerance && of_statistics <= kTolerance && of_loss <= kTolerance;
     shape.state = agrees ? Shape::State::kInUse : Shape::State::kRefused;
-    const std::string found =
-        mosaic::str("cuda_graphs: a captured pass over ", sizes_of(input.images), " differs from operators by ", of_gradients,
-                    " of the gradients, ", of_statistics, " of the running statistics, ", of_loss, " of the loss");
+    const std::string found = mosaic::str("cuda_graphs: a captured pass over ", sizes_of(input.images),
+                                          " differs from operators by ", of_gradients, " of the gradients, ",
+                                          of_statistics, " of the running statistics, ", of_loss, " of the loss");
     if (agrees)
       log_info(found + ": it is used from now on");
     else

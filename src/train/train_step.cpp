@@ -121,9 +121,9 @@ Pass run_micro_batches(Run& run, const at::Tensor& images, const at::Tensor& lab
   Pass pass{.loss = at::zeros({}, images.options().dtype(at::kDouble)), .correct = at::zeros({}, labels.options())};
   std::int64_t at = 0;
   for (const std::int64_t size : micro_batches(n, run.micro_batch.value_or(n))) {
-    const Pass part = run_micro_batch(run, images.narrow(0, at, size), labels.narrow(0, at, size),
-                                      static_cast<double>(size) / static_cast<double>(n),
-                                      over_all_ranks && at + size == n, key);
+    const Pass part =
+        run_micro_batch(run, images.narrow(0, at, size), labels.narrow(0, at, size),
+                        static_cast<double>(size) / static_cast<double>(n), over_all_ranks && at + size == n, key);
     pass.loss += part.loss;
     pass.correct += part.correct;
     ++key.micro_batch;
