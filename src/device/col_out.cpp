@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "device/queued_copy.h"
+#include "device/host_copy.h"
 
 namespace mosaic {
 namespace {
@@ -24,8 +24,8 @@ KeptLines draw_kept_lines(const ColOutConfig& config, std::int64_t height, std::
 }
 
 at::Tensor col_out(const at::Tensor& images, const KeptLines& kept) {
-  return images.index_select(2, queued_copy(kept.rows, images.device()))
-      .index_select(3, queued_copy(kept.columns, images.device()));
+  const at::Tensor rows = sent_to(images.device(), kept.rows), columns = sent_to(images.device(), kept.columns);
+  return images.index_select(2, rows).index_select(3, columns);
 }
 
 }  // namespace mosaic

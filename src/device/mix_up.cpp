@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "device/queued_copy.h"
+#include "device/host_copy.h"
 
 namespace mosaic {
 namespace {
@@ -35,8 +35,7 @@ double draw_log_gamma(double shape, KeyedRandom& random) {
 }
 
 at::Tensor mixed(const at::Tensor& own, const at::Tensor& others, const Mix& mix) {
-  return own * (1 - mix.coefficient) +
-         others.index_select(0, queued_copy(mix.partners, others.device())) * mix.coefficient;
+  return own * (1 - mix.coefficient) + others.index_select(0, sent_to(others.device(), mix.partners)) * mix.coefficient;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "train/run.h"
 
+#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "base/cpu.h"
@@ -10,6 +11,7 @@
 #include "model/channels_last.h"
 #include "model/gpu_check.h"
 #include "model/stochastic_depth.h"
+#include "optim/gpu_sgd_check.h"
 
 namespace mosaic {
 namespace {
@@ -20,6 +22,16 @@ bool can_trust_kernels(at::Device gpu) {
   for (const std::string& line : found) log_warning(mosaic::str("GPU kernel ", line));
   if (!found.empty()) log_warning("fused_layers: LibTorch's operators are used instead of these kernels");
   return found.empty();
+}
+
+/// The optimizer's kernel for GPUs, if it computes what it should on this one.
+const GpuSgd* trusted_sgd(at::Device device) {
+  if (!device.is_cuda()) return nullptr;
+  const auto found = disagreements(gpu_sgd(), device);
+  for (const std::string& line : found) log_warning(mosaic::str("GPU kernel ", line));
+  if (found.empty()) return &gpu_sgd();
+  log_warning("optimizer: LibTorch's operators are used instead of this kernel");
+  return nullptr;
 }
 
 ResNet make_net(const Config& config, at::Device device, at::ScalarType type) {
@@ -97,11 +109,14 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
                                            config.bf16_gradient_exchange ? WireType::kBfloat16 : WireType::kSame),
               .sgd = DecoupledSgd(tensors_of(parameters), {.initial_lr = config.optimizer.lr,
                                                            .momentum = config.optimizer.momentum,
-                                                           .weight_decay = config.optimizer.weight_decay}),
+                                                           .weight_decay = config.optimizer.weight_decay,
+                                                           .gpu = trusted_sgd(device)}),
               .schedule = make_schedule(config.optimizer, config.scheduler, batches_per_epoch, total),
               .autocast_to = autocast_to,
               .micro_batch = config.device_train_microbatch_size,
-              .laps = LapTimer(device, kStepParts)});
+              .laps = LapTimer(device, kStepParts),
+              .settle_late = device.is_cuda(),
+              .proceed = at::ones({}, at::TensorOptions(device).dtype(at::kBool))});
   if (algorithms.sam) run->sam.emplace(*algorithms.sam, tensors_of(parameters));
   if (algorithms.ema) {
     std::vector<at::Tensor> tracked = tensors_of(parameters);
@@ -122,13 +137,17 @@ double elapsed(const Run& run, const Progress& now) {
   return static_cast<double>(length.unit == TimeUnit::kEpoch ? now.epoch : now.batch) / length.value;
 }
 
-void finish_batch(Run& run) {
+Progress next_batch(const Run& run) {
   const std::int64_t samples = run.config.train_dataset.batch_size;
-  run.now = {.epoch = run.now.epoch,
-             .batch = run.now.batch + 1,
-             .sample = run.now.sample + samples,
-             .batch_in_epoch = run.now.batch_in_epoch + 1,
-             .sample_in_epoch = run.now.sample_in_epoch + samples};
+  return {.epoch = run.now.epoch,
+          .batch = run.now.batch + 1,
+          .sample = run.now.sample + samples,
+          .batch_in_epoch = run.now.batch_in_epoch + 1,
+          .sample_in_epoch = run.now.sample_in_epoch + samples};
+}
+
+void finish_batch(Run& run) {
+  run.now = next_batch(run);
   if (run.ema) run.ema->after_batch(run.now, elapsed(run, run.now), run.net.batches_tracked());
 }
 
