@@ -49,8 +49,8 @@ struct PendingStep {
 };
 
 /// Whether launch_step would wait for the device at the step that is next: always, unless run.settle_late; and even then where the host has
-/// to decide in the middle of the step: where SAM is due, where the micro-batch is found by trial. Such a step must
-/// not be launched behind one whose result is not known.
+/// to decide in the middle of the step: where SAM is due, where the micro-batch is found by trial. Such a step must not be launched behind
+/// one whose result is not known.
 bool step_waits(const Run& run);
 
 /// One optimizer step on this rank's part of the global batch, in the order in which the data flows: ColOut, resizing; per pass

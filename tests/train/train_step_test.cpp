@@ -201,6 +201,34 @@ TEST_CASE("what one rank is asked for, all ranks learn with the step", "[train][
   CHECK_FALSE(train_step(*run, batch, {.save = last}).requests.stop);
 }
 
+TEST_CASE("where the device decides, a step behind one that was not finite leaves no trace either", "[train][mpi]") {
+  const auto ranks = mpi_process_group();
+  Config config = tiny_config(8);
+  config.algorithms.sam = SamConfig{.rho = 0.1, .interval = 10};
+  const auto run = build_run(config, *ranks, at::kCPU, at::kFloat, 80),
+             other = build_run(config, *ranks, at::kCPU, at::kFloat, 80);
+  run->settle_late = true;
+  const Batch good = random_batch(8, ranks->rank(), ranks->size(), at::kFloat);
+  Batch bad{good.images.clone(), good.labels};
+  if (ranks->rank() == ranks->size() - 1) bad.images.view(-1)[5] = std::numeric_limits<float>::quiet_NaN();
+  for (Run* each : {run.get(), other.get()}) CHECK(train_step(*each, good).finite);
+
+  const PendingStep first = launch_step(*run, bad), behind = launch_step(*run, good);
+  CHECK(first.result().skipped);
+  behind.take_back();
+  CHECK(train_step(*other, bad).skipped);
+
+  for (Run* each : {run.get(), other.get()}) CHECK(train_step(*each, good).finite);
+  for (std::size_t i = 0; i < run->sgd.parameters().size(); ++i) {
+    CHECK(at::equal(run->sgd.parameters()[i], other->sgd.parameters()[i]));
+    CHECK(at::equal(run->sgd.momentum()[i], other->sgd.momentum()[i]));
+  }
+  CHECK(at::equal(run->buffers, other->buffers));
+  CHECK(run->net.batches_tracked() == 2);
+  CHECK(run->sam->steps() == 3);
+  CHECK(run->skipped_steps == 1);
+}
+
 TEST_CASE("every step begins with rank 0's running statistics", "[train][mpi]") {
   const auto ranks = mpi_process_group();
   const auto run = build_run(tiny_config(8), *ranks, at::kCPU, at::kFloat, 80);
