@@ -16,7 +16,8 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = os.environ.get("MOSAIC_CHROOT")
 NEED_A_DRIVER = {"libcuda.so.1", "libnvidia-ml.so.1"}  # NVIDIA's, which the host hands in
-NEED_NO_MATTER = {"libtorch_python.so"}  # of the wheel: for programs in Python
+# Of the wheel: for programs in Python; and what nothing there links, or that would lack what it lacks.
+NEED_NO_MATTER = {"libtorch_python.so", "libgfortran.so.5"}
 
 
 class RecipesTest(unittest.TestCase):
