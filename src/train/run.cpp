@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "batch/sampler.h"
+#include "model/amx_check.h"
 #include "model/blur_pool.h"
 #include "model/channels_last.h"
 #include "model/gpu_check.h"
@@ -13,39 +14,6 @@
 
 namespace mosaic {
 namespace {
-
-/// Whether the kernels for GPUs compute what they should on this GPU: a wrong one must not train.
-bool can_trust_kernels(at::Device gpu) {
-  const auto found = disagreements(gpu_layers(), gpu);
-  for (const std::string& line : found) log_warning(mosaic::str("GPU kernel ", line));
-  if (!found.empty()) log_warning("fused_layers: LibTorch's operators are used instead of these kernels");
-  return found.empty();
-}
-
-ResNet make_net(const Config& config, at::Device device, at::ScalarType type) {
-  // The same seed on all ranks, hence the same weights.
-  ResNet net(config.model, at::detail::createCPUGenerator(config.seed));
-  if (config.algorithms.blurpool) {
-    const auto replaced = apply_blur_pool(net, *config.algorithms.blurpool);
-    if (replaced.empty()) log_warning_of_all("algorithms.blurpool: there is no layer to blur: it has no effect");
-    log_info(mosaic::str("blurpool: ", replaced.size(), " layers blurred"));
-  }
-  const bool fuse =
-      config.fused_layers && type == at::kFloat && (device.is_cpu() || (device.is_cuda() && can_trust_kernels(device)));
-  if (config.algorithms.channels_last || fuse) use_channels_last(net);
-  net.use_fused_layers(fuse);
-  net.to(device, type);
-  return net;
-}
-
-std::vector<double> make_stochastic_depth(ResNet& net, const Config& config) {
-  if (!config.algorithms.stochastic_depth) return {};
-  const auto rates = apply_stochastic_depth(net, *config.algorithms.stochastic_depth);
-  if (rates.empty())
-    log_warning_of_all(mosaic::str("algorithms.stochastic_depth: ", config.model.name,
-                                   " has no bottleneck block to act on, or drop_rate is 0: it has no effect"));
-  return rates;
-}
 
 std::optional<at::ScalarType> autocast_type(const Config& config, at::Device device) {
   switch (config.precision.value_or(default_precision(device.is_cuda()))) {
@@ -59,6 +27,51 @@ std::optional<at::ScalarType> autocast_type(const Config& config, at::Device dev
   return std::nullopt;
 }
 
+/// Whether the kernels for GPUs compute what they should on this GPU: a wrong one must not train.
+bool can_trust_kernels(at::Device gpu) {
+  const auto found = disagreements(gpu_layers(), gpu);
+  for (const std::string& line : found) log_warning(mosaic::str("GPU kernel ", line));
+  if (!found.empty()) log_warning("fused_layers: LibTorch's operators are used instead of these kernels");
+  return found.empty();
+}
+
+/// The kernels for AMX, where this processor has it and they compute on it what they should.
+const AmxKernels* trusted_amx_kernels() {
+  const AmxKernels* kernels = amx_kernels();
+  if (!kernels) return nullptr;
+  const auto found = disagreements(*kernels);
+  for (const std::string& line : found) log_warning(mosaic::str("AMX kernel: ", line));
+  if (!found.empty()) log_warning("fused_layers: LibTorch's convolutions are used instead of the kernels for AMX");
+  return found.empty() ? kernels : nullptr;
+}
+
+ResNet make_net(const Config& config, at::Device device, at::ScalarType type,
+                std::optional<at::ScalarType> autocast_to) {
+  // The same seed on all ranks, hence the same weights.
+  ResNet net(config.model, at::detail::createCPUGenerator(config.seed));
+  if (config.algorithms.blurpool) {
+    const auto replaced = apply_blur_pool(net, *config.algorithms.blurpool);
+    if (replaced.empty()) log_warning_of_all("algorithms.blurpool: there is no layer to blur: it has no effect");
+    log_info(mosaic::str("blurpool: ", replaced.size(), " layers blurred"));
+  }
+  const bool fuse =
+      config.fused_layers && type == at::kFloat && (device.is_cpu() || (device.is_cuda() && can_trust_kernels(device)));
+  if (config.algorithms.channels_last || fuse) use_channels_last(net);
+  net.use_fused_layers(fuse);
+  if (fuse && device.is_cpu() && autocast_to == at::kBFloat16) net.use_amx(trusted_amx_kernels());
+  net.to(device, type);
+  return net;
+}
+
+std::vector<double> make_stochastic_depth(ResNet& net, const Config& config) {
+  if (!config.algorithms.stochastic_depth) return {};
+  const auto rates = apply_stochastic_depth(net, *config.algorithms.stochastic_depth);
+  if (rates.empty())
+    log_warning_of_all(mosaic::str("algorithms.stochastic_depth: ", config.model.name,
+                                   " has no bottleneck block to act on, or drop_rate is 0: it has no effect"));
+  return rates;
+}
+
 }  // namespace
 
 std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::Device device, at::ScalarType type,
@@ -70,13 +83,13 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
                             ", but the training set has ", train_samples, " images: expected at most that"));
   const std::int64_t total = in_batches(config.max_duration, batches_per_epoch, 0);
 
-  ResNet net = make_net(config, device, type);
+  // In float64, which tests use, nothing is cast.
+  const auto autocast_to = type == at::kFloat ? autocast_type(config, device) : std::nullopt;
+  ResNet net = make_net(config, device, type, autocast_to);
   const auto drop_rates = make_stochastic_depth(net, config);
   const at::Tensor buffers = net.flatten_buffers();
   const auto parameters = net.parameters();
   const AlgorithmsConfig& algorithms = config.algorithms;
-  // In float64, which tests use, nothing is cast.
-  const auto autocast_to = type == at::kFloat ? autocast_type(config, device) : std::nullopt;
   if (device.is_cpu() && autocast_to == at::kBFloat16 && !has_bfloat16())
     log_warning(
         "precision: got amp_bf16, but this processor has neither AVX-512 BF16 nor AMX and imitates it: steps take "
