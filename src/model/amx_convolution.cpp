@@ -8,6 +8,8 @@
 #include <cassert>
 #include <vector>
 
+#include "model/amx_positions.h"
+
 namespace mosaic {
 namespace {
 
@@ -21,10 +23,10 @@ constexpr std::int64_t kSumBytes = 1300 << 10;      // sums of a weight's gradie
 // All sums of a weight's gradient, in float32: threads that share its pixels have sums of their own.
 constexpr std::int64_t kPartBytes = 6 << 20;
 constexpr std::int64_t kMostParts = 16;
-constexpr std::int64_t kTasksPerThread = 4;  // so that the last ones end at about the same time
-constexpr std::int64_t kRowsOfPixels = 128;  // of a task, where nothing is copied
-constexpr std::int64_t kFewestRows = 256;    // of a task, where each also copies its neighbours' rows
-constexpr std::int64_t kMostRowsOfGradient = 4096;
+constexpr std::int64_t kTasksPerThread = 4;     // so that the last ones end at about the same time
+constexpr std::int64_t kRowsOfPixels = 128;     // of a task, where its rows are all that it reads
+constexpr std::int64_t kFewestRows = 256;       // of a task, where it copies its neighbours' rows, too
+constexpr std::int64_t kRowsOfGradient = 512;   // at once, likewise
 constexpr std::int64_t kCacheBytes = 16 << 20;  // images beyond it are out of the caches before they are read
 
 std::int64_t up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
@@ -47,106 +49,23 @@ void share(std::int64_t tasks, const MakeWorker& make_worker) {
   });
 }
 
-/// Which pixels of an image belong to the positions: every step-th of every step-th line.
-struct Pixels {
-  std::int64_t height, width, step;
-};
-
-/// Some positions in a row: `index` counts from the first that was asked for.
-struct Run {
-  std::int64_t index, length;
-  bool zeros;             // between the images, or outside
-  std::int64_t from, to;  // else their first pixels in both images
-};
-
-/// What a product goes through: the pixels of n images of height x width, line by line, with `border` (0 or 1) positions
-/// of zeros after each line and as many lines of them after each image. At each is a pixel that is read and one that is
-/// written.
-struct Positions {
-  std::int64_t n, height, width, border;
-  Pixels from, to;
-
-  std::int64_t pitch() const { return width + border; }
-  std::int64_t count() const { return n * (height + border) * pitch(); }
-  /// Rows before and after a position at which its neighbours lie.
-  std::int64_t halo() const { return border * (pitch() + 1); }
-  /// The positions are the pixels of both images, all and in their order.
-  bool plain() const { return border == 0 && from.step == 1 && to.step == 1; }
-  Positions reversed() const { return {n, height, width, border, to, from}; }
-
-  std::int64_t pixel(const Pixels& p, std::int64_t image, std::int64_t y, std::int64_t x) const {
-    return (image * p.height + y * p.step) * p.width + x * p.step;
-  }
-
-  /// Calls f(Run) for the positions from `first` on, which may be outside.
-  template <class F>
-  void for_runs(std::int64_t first, std::int64_t number, const F& f) const {
-    const std::int64_t end = first + number;
-    for (std::int64_t at = first; at < end;) {
-      std::int64_t next = end;
-      Run run{.index = at - first, .zeros = true};
-      if (at < 0) {
-        next = std::min<std::int64_t>(end, 0);
-      } else if (at < count()) {
-        const std::int64_t line = at / pitch(), x = at % pitch(), image = line / (height + border),
-                           y = line % (height + border);
-        run.zeros = y == height || x == width;
-        run.from = pixel(from, image, y, x);
-        run.to = pixel(to, image, y, x);
-        next = std::min(end, at + (y < height && x < width ? width - x : pitch() - x));
-      }
-      run.length = next - at;
-      f(run);
-      at = next;
-    }
-  }
-
-  /// Where the pixels of these positions lie; `none` for zeros.
-  template <class T>
-  void rows(std::int64_t first, std::int64_t number, bool read_ones, T* image, std::int64_t channels, T* none,
-            T** out) const {
-    for_runs(first, number, [&](const Run& run) {
-      const std::int64_t pixel = read_ones ? run.from : run.to, step = (read_ones ? from : to).step;
-      for (std::int64_t i = 0; i < run.length; ++i)
-        out[run.index + i] = run.zeros ? none : image + (pixel + i * step) * channels;
-    });
-  }
-};
-
-/// Of a convolution, from x to y. `x` and `y` are images of the same number n.
-Positions positions_of(const at::Tensor& weight, std::int64_t stride, std::int64_t n, std::int64_t x_height,
-                       std::int64_t x_width, std::int64_t y_height, std::int64_t y_width) {
-  if (weight.size(2) == 3) return {n, y_height, y_width, 1, {x_height, x_width, 1}, {y_height, y_width, 1}};
-  if (stride == 1) {  // one long line
-    const std::int64_t pixels = n * y_height * y_width;
-    return {1, 1, pixels, 0, {1, pixels, 1}, {1, pixels, 1}};
-  }
-  return {n, y_height, y_width, 0, {x_height, x_width, stride}, {y_height, y_width, 1}};
-}
-
-/// Of all neighbours in the order of the taps, counted from the first one's position.
-std::vector<std::int64_t> tap_offsets(const Positions& positions) {
-  if (positions.border == 0) return {0};
-  std::vector<std::int64_t> offsets;
-  for (std::int64_t line = 0; line < 3; ++line)
-    for (std::int64_t x = 0; x < 3; ++x) offsets.push_back(line * positions.pitch() + x);
-  return offsets;
-}
-
 /// Columns of a packed weight that a core's cache holds.
 std::int64_t columns_at_once(std::int64_t columns, std::int64_t depth, std::int64_t taps) {
   while (columns * depth * taps * 2 > kWeightBytes && columns % (2 * kAmxBlock) == 0) columns /= 2;
   return columns;
 }
 
-/// An image as a product of the pixels of another, of `depth` channels, with a packed weight.
+/// An image as a product of the pixels of another with a packed weight.
 class ImageProduct {
  public:
-  ImageProduct(const AmxKernels& kernels, const Positions& positions, const at::Tensor& from, const at::Tensor& packed,
-               const at::Tensor& to)
+  /// @param backward  from dy to dx, else from x to y
+  ImageProduct(const AmxKernels& kernels, const AmxPositions& positions, bool backward, const at::Tensor& from,
+               const at::Tensor& packed, const at::Tensor& to)
       : kernels_(kernels),
         positions_(positions),
-        offsets_(tap_offsets(positions)),
+        from_pixels_(backward ? positions.y : positions.x),
+        to_pixels_(backward ? positions.x : positions.y),
+        offsets_(positions.tap_offsets()),
         depth_(from.size(1)),
         columns_(to.size(1)),
         from_(read(from)),
@@ -184,7 +103,7 @@ class ImageProduct {
 
   void copy(std::int64_t piece, Bfloat16Bits* to) const {
     std::vector<const Bfloat16Bits*> rows(static_cast<std::size_t>(copied_rows()));
-    positions_.rows(piece * piece_rows_ - positions_.halo(), copied_rows(), true, from_, depth_, zeros_.data(),
+    positions_.rows(from_pixels_, from_, depth_, piece * piece_rows_ - positions_.halo(), copied_rows(), zeros_.data(),
                     rows.data());
     kernels_.copy_rows(rows.data(), copied_rows(), depth_, to);
   }
@@ -199,7 +118,7 @@ class ImageProduct {
       copied = read(own);
     }
     std::vector<Bfloat16Bits*> to(static_cast<std::size_t>(rows));
-    positions_.rows<Bfloat16Bits>(first, rows, false, to_, columns_, nullptr, to.data());
+    positions_.rows<Bfloat16Bits>(to_pixels_, to_, columns_, first, rows, nullptr, to.data());
     kernels_.multiply({.a = in_place ? from_ + first * depth_ : copied,
                        .depth = depth_,
                        .rows = rows,
@@ -214,7 +133,8 @@ class ImageProduct {
   }
 
   const AmxKernels& kernels_;
-  Positions positions_;
+  AmxPositions positions_;
+  AmxPixels from_pixels_, to_pixels_;
   std::vector<std::int64_t> offsets_;
   std::int64_t depth_, columns_, columns_at_once_, piece_rows_;
   const Bfloat16Bits *from_, *packed_;
@@ -223,14 +143,14 @@ class ImageProduct {
   std::vector<Bfloat16Bits> zeros_;  // a pixel
 };
 
-/// A weight's gradient, from the pixels of x (from) and dy (to).
+/// A weight's gradient, from the pixels of x and dy.
 class WeightProduct {
  public:
-  WeightProduct(const AmxKernels& kernels, const Positions& positions, const at::Tensor& x, const at::Tensor& dy,
+  WeightProduct(const AmxKernels& kernels, const AmxPositions& positions, const at::Tensor& x, const at::Tensor& dy,
                 const at::Tensor& dw)
       : kernels_(kernels),
         positions_(positions),
-        offsets_(tap_offsets(positions)),
+        offsets_(positions.tap_offsets()),
         in_(x.size(1)),
         out_(dy.size(1)),
         x_(read(x)),
@@ -298,9 +218,10 @@ class WeightProduct {
       else
         break;
     }
-    const std::int64_t row_bytes = 2 * (task_out_ + (positions_.halo() > 0 ? 2 : 1) * task_in_);
-    piece_rows_ = std::clamp(kGradientBytes / row_bytes / kAmxBlock * kAmxBlock, 2 * kAmxBlock, kMostRowsOfGradient);
-    piece_rows_ = std::min(piece_rows_, (blocks_ + parts_ - 1) / parts_ * kAmxBlock);
+    const std::int64_t row_bytes = 2 * (task_out_ + (positions_.border > 0 ? 2 : 1) * task_in_);
+    const std::int64_t fitting = std::max(kGradientBytes / row_bytes / kAmxBlock * kAmxBlock, 2 * kAmxBlock);
+    const std::int64_t wanted = positions_.border > 0 ? fitting : std::min(fitting, kRowsOfGradient);
+    piece_rows_ = std::min(wanted, (blocks_ + parts_ - 1) / parts_ * kAmxBlock);
   }
 
   /// One part's sums for the task's channels. Parts are equal numbers of blocks of rows, and sums go through them in
@@ -312,8 +233,8 @@ class WeightProduct {
         x(static_cast<std::size_t>(piece_rows_ + 2 * halo));
     for (std::int64_t first = begin; first < end; first += piece_rows_) {
       AmxGradient piece = task(std::min(piece_rows_, end - first));
-      positions_.rows(first, piece.rows, false, dy_ + first_out, out_, zeros_.data(), dy.data());
-      positions_.rows(first - halo, piece.rows + 2 * halo, true, x_ + first_in, in_, zeros_.data(), x.data());
+      positions_.rows(positions_.y, dy_ + first_out, out_, first, piece.rows, zeros_.data(), dy.data());
+      positions_.rows(positions_.x, x_ + first_in, in_, first - halo, piece.rows + 2 * halo, zeros_.data(), x.data());
       piece.dy = dy.data();
       piece.x = x.data();
       piece.scratch = write(own);
@@ -325,7 +246,7 @@ class WeightProduct {
   }
 
   const AmxKernels& kernels_;
-  Positions positions_;
+  AmxPositions positions_;
   std::vector<std::int64_t> offsets_;
   std::int64_t in_, out_;
   const Bfloat16Bits *x_, *dy_;
@@ -342,6 +263,12 @@ at::Tensor pack(const AmxKernels& kernels, const at::Tensor& weight, bool backwa
   share((backward ? w.in : w.out) / kAmxBlock,
         [&] { return [&](std::int64_t block) { kernel(w, block * kAmxBlock, write(packed)); }; });
   return packed;
+}
+
+/// Of a convolution from images of these height and width.
+AmxPositions positions_of(const at::Tensor& weight, std::int64_t stride, std::int64_t height, std::int64_t width,
+                          const at::Tensor& y) {
+  return AmxPositions::of(weight.size(2), y.size(0), {height, width, stride}, {y.size(2), y.size(3), 1});
 }
 
 at::Tensor empty_image(const at::Tensor& like, std::int64_t channels, std::int64_t height, std::int64_t width) {
@@ -362,8 +289,8 @@ bool AmxConvolution::can_take(const at::Tensor& x, const at::Tensor& weight, std
 at::Tensor AmxConvolution::forward(const at::Tensor& x) const {
   assert(x.is_contiguous(kLayout));
   const at::Tensor y = empty_image(x, weight.size(0), (x.size(2) - 1) / stride + 1, (x.size(3) - 1) / stride + 1);
-  const Positions positions = positions_of(weight, stride, x.size(0), x.size(2), x.size(3), y.size(2), y.size(3));
-  ImageProduct(kernels, positions, x, pack(kernels, weight, false), y).run();
+  const AmxPositions positions = positions_of(weight, stride, x.size(2), x.size(3), y);
+  ImageProduct(kernels, positions, false, x, pack(kernels, weight, false), y).run();
   return y;
 }
 
@@ -371,15 +298,15 @@ at::Tensor AmxConvolution::input_gradient(const at::Tensor& dy, std::int64_t hei
   assert(dy.is_contiguous(kLayout));
   const at::Tensor dx = empty_image(dy, weight.size(1), height, width);
   if (stride > 1) dx.zero_();  // pixels that it steps over
-  const Positions positions = positions_of(weight, stride, dy.size(0), height, width, dy.size(2), dy.size(3));
-  ImageProduct(kernels, positions.reversed(), dy, pack(kernels, weight, true), dx).run();
+  const AmxPositions positions = positions_of(weight, stride, height, width, dy);
+  ImageProduct(kernels, positions, true, dy, pack(kernels, weight, true), dx).run();
   return dx;
 }
 
 at::Tensor AmxConvolution::weight_gradient(const at::Tensor& dy, const at::Tensor& x) const {
   assert(dy.is_contiguous(kLayout) && x.is_contiguous(kLayout));
   const at::Tensor dw = at::empty(weight.sizes(), weight.options().dtype(at::kFloat), kLayout);
-  const Positions positions = positions_of(weight, stride, x.size(0), x.size(2), x.size(3), dy.size(2), dy.size(3));
+  const AmxPositions positions = positions_of(weight, stride, x.size(2), x.size(3), dy);
   WeightProduct(kernels, positions, x, dy, dw).run();
   return dw;
 }

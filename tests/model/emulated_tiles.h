@@ -21,39 +21,53 @@ class EmulatedTiles {
     check();
     in_use_ = false;
   }
-  template <int kTile>
-  static void zero() {
+  static void zero(int tile) {
     check();
-    __builtin_memset(tiles_[kTile], 0, sizeof(Tile));
+    __builtin_memset(tiles_[tile], 0, sizeof(Tile));
   }
-  template <int kTile>
-  static void load(const void* from, std::int64_t pitch) {
+  static void load(int tile, const void* from, std::int64_t pitch) {
     check();
     for (int row = 0; row < 16; ++row)
-      __builtin_memcpy(tiles_[kTile][row], static_cast<const char*>(from) + row * pitch, 64);
+      __builtin_memcpy(tiles_[tile][row], static_cast<const char*>(from) + row * pitch, 64);
   }
-  template <int kTile>
-  static void store(void* to, std::int64_t pitch) {
+  static void store(int tile, void* to, std::int64_t pitch) {
     check();
-    for (int row = 0; row < 16; ++row) __builtin_memcpy(static_cast<char*>(to) + row * pitch, tiles_[kTile][row], 64);
+    for (int row = 0; row < 16; ++row) __builtin_memcpy(static_cast<char*>(to) + row * pitch, tiles_[tile][row], 64);
   }
-  template <int kSums, int kLeft, int kRight>
-  static void multiply_add() {
+  static void multiply_add(int sums_tile, int left, int right) {
     check();
     for (int pair = 0; pair < 16; ++pair) {
       float even[16], odd[16];
       for (int column = 0; column < 16; ++column) {
-        even[column] = lower(tiles_[kRight][pair][column]);
-        odd[column] = upper(tiles_[kRight][pair][column]);
+        even[column] = lower(tiles_[right][pair][column]);
+        odd[column] = upper(tiles_[right][pair][column]);
       }
       for (int row = 0; row < 16; ++row) {
-        const float first = lower(tiles_[kLeft][row][pair]), second = upper(tiles_[kLeft][row][pair]);
+        const float first = lower(tiles_[left][row][pair]), second = upper(tiles_[left][row][pair]);
         float sums[16];
-        __builtin_memcpy(sums, tiles_[kSums][row], sizeof sums);
+        __builtin_memcpy(sums, tiles_[sums_tile][row], sizeof sums);
         for (int column = 0; column < 16; ++column) sums[column] += first * even[column] + second * odd[column];
-        __builtin_memcpy(tiles_[kSums][row], sums, sizeof sums);
+        __builtin_memcpy(tiles_[sums_tile][row], sums, sizeof sums);
       }
     }
+  }
+
+  // As the loops call them.
+  template <int kTile>
+  static void zero() {
+    zero(kTile);
+  }
+  template <int kTile>
+  static void load(const void* from, std::int64_t pitch) {
+    load(kTile, from, pitch);
+  }
+  template <int kTile>
+  static void store(void* to, std::int64_t pitch) {
+    store(kTile, to, pitch);
+  }
+  template <int kSums, int kLeft, int kRight>
+  static void multiply_add() {
+    multiply_add(kSums, kLeft, kRight);
   }
 
  private:
