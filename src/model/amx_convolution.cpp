@@ -24,9 +24,9 @@ constexpr std::int64_t kSumBytes = 1300 << 10;      // sums of a weight's gradie
 constexpr std::int64_t kPartBytes = 6 << 20;
 constexpr std::int64_t kMostParts = 16;
 constexpr std::int64_t kTasksPerThread = 4;     // so that the last ones end at about the same time
-constexpr std::int64_t kRowsOfPixels = 128;     // of a task, where its rows are all that it reads
-constexpr std::int64_t kFewestRows = 256;       // of a task, where it copies its neighbours' rows, too
-constexpr std::int64_t kRowsOfGradient = 512;   // at once, likewise
+constexpr std::int64_t kRowsOfPixels = 128;     // of a task that reads no neighbours
+constexpr std::int64_t kFewestRows = 256;       // of a task that copies its neighbours' rows, too
+constexpr std::int64_t kRowsOfGradient = 512;   // at once, of a task that reads no neighbours
 constexpr std::int64_t kCacheBytes = 16 << 20;  // images beyond it are out of the caches before they are read
 
 std::int64_t up(std::int64_t n, std::int64_t step) { return (n + step - 1) / step * step; }
@@ -129,7 +129,7 @@ class ImageProduct {
                        .columns = columns_at_once_,
                        .y = to.data(),
                        .rows_ahead = in_place ? left : 0,
-                       .past_caches = past_caches_});
+                       .past_caches = in_place && past_caches_});
   }
 
   const AmxKernels& kernels_;
@@ -271,6 +271,24 @@ AmxPositions positions_of(const at::Tensor& weight, std::int64_t stride, std::in
   return AmxPositions::of(weight.size(2), y.size(0), {height, width, stride}, {y.size(2), y.size(3), 1});
 }
 
+/// Clears the pixels that a convolution steps over.
+void clear_between(const at::Tensor& image, std::int64_t stride) {
+  const std::int64_t channels = image.size(1), height = image.size(2), width = image.size(3);
+  const auto clear = [&](Bfloat16Bits* from, std::int64_t pixels) {
+    std::fill_n(from, pixels * channels, Bfloat16Bits{});
+  };
+  at::parallel_for(0, image.size(0) * height, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t line = begin; line < end; ++line) {
+      Bfloat16Bits* first = write(image) + line * width * channels;
+      if (line % height % stride != 0)
+        clear(first, width);
+      else
+        for (std::int64_t x = 0; x < width; x += stride)
+          clear(first + (x + 1) * channels, std::min(stride, width - x) - 1);
+    }
+  });
+}
+
 at::Tensor empty_image(const at::Tensor& like, std::int64_t channels, std::int64_t height, std::int64_t width) {
   return at::empty({like.size(0), channels, height, width}, like.options(), kLayout);
 }
@@ -297,7 +315,7 @@ at::Tensor AmxConvolution::forward(const at::Tensor& x) const {
 at::Tensor AmxConvolution::input_gradient(const at::Tensor& dy, std::int64_t height, std::int64_t width) const {
   assert(dy.is_contiguous(kLayout));
   const at::Tensor dx = empty_image(dy, weight.size(1), height, width);
-  if (stride > 1) dx.zero_();  // pixels that it steps over
+  if (stride > 1) clear_between(dx, stride);
   const AmxPositions positions = positions_of(weight, stride, height, width, dy);
   ImageProduct(kernels, positions, true, dy, pack(kernels, weight, true), dx).run();
   return dx;

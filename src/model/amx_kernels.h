@@ -34,7 +34,8 @@ struct AmxProduct {
   std::int64_t columns = 0;
   Bfloat16Bits* const* y = nullptr;  // (rows): where each row's column 0 goes; null: nowhere
   std::int64_t rows_ahead = 0;  // so many rows from a on are read soon, from memory that no cache holds; 0: not known
-  bool past_caches = false;     // y is too large for the caches: written past them. Then it is 64-byte aligned
+  bool past_caches =
+      false;  // y is too large for the caches: written past them. Then all its rows are wanted, and 64-byte aligned
 };
 
 /// sums[o][t][i] (+)= sum over rows r of dy[r][o] * x[r + tap_offsets[t]][i].
@@ -52,7 +53,7 @@ struct AmxGradient {
   bool first = false;               // the sums are overwritten, not added to
 };
 
-/// How many values of scratch memory an AmxGradient needs for each row and for each row of its reach.
+/// How many values of scratch memory it needs.
 constexpr std::int64_t amx_gradient_scratch(const AmxGradient& g) {
   const std::int64_t copies = g.reach > 0 ? 2 : 1;  // of x: its pairs begin at even rows and at odd ones
   return g.rows * g.out + copies * (g.rows + g.reach) * g.in;
