@@ -23,7 +23,9 @@ class BackgroundMean {
   /// Put the mean over the ranks in the place of `b`, which nobody may touch until `wait` has returned; returns at once.
   /// Collective: all ranks start buffers of the same sizes in the same order.
   /// @param b  floating-point numbers, at most 2^30 bytes
-  virtual void start(Buffer b) = 0;
+  /// @param filled  on a GPU, CUDA's event after which `b` holds the rank's numbers; nullptr: when all is done that the default stream has
+  ///                been given so far. On the host they are there already
+  virtual void start(Buffer b, void* filled = nullptr) = 0;
 
   /// Return when all that was started is done; on a GPU the default stream does so, and the caller goes on.
   virtual void wait() = 0;

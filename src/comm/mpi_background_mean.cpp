@@ -162,7 +162,7 @@ class MpiBackgroundMean : public BackgroundMean {
   MpiBackgroundMean(const MpiBackgroundMean&) = delete;
   MpiBackgroundMean& operator=(const MpiBackgroundMean&) = delete;
 
-  void start(Buffer b) override {
+  void start(Buffer b, void* /*filled*/) override {
     assert((b.type == ElementType::kFloat32 || b.type == ElementType::kFloat64) && exchange_.bytes(b) <= kMostBytes);
     {
       const std::lock_guard lock(mutex_);

@@ -38,7 +38,7 @@ void in_pieces(Buffer b, Send send) {
 
 class NothingToExchange : public BackgroundMean {
  public:
-  void start(Buffer) override {}
+  void start(Buffer, void*) override {}
   void wait() override {}
   double busy_seconds() const override { return 0; }
 };

@@ -112,7 +112,7 @@ class Event {
   cudaEvent_t event_ = nullptr;
 };
 
-/// On a stream of its own, which follows the default stream at each `start` and is followed by it at `wait`; the communicator
+/// On a stream of its own, which follows the default stream or an event at each `start` and is followed by it at `wait`; the communicator
 /// is the group's, so that no two of them can wait for each other.
 class NcclBackgroundMean : public BackgroundMean {
  public:
@@ -125,10 +125,14 @@ class NcclBackgroundMean : public BackgroundMean {
   NcclBackgroundMean(const NcclBackgroundMean&) = delete;
   NcclBackgroundMean& operator=(const NcclBackgroundMean&) = delete;
 
-  void start(Buffer b) override {
+  void start(Buffer b, void* filled) override {
     post_queued(Collective::kAllReduce, bytes(b));
-    ready_.record(kDefaultStream);
-    ready_.let_wait(stream_);
+    if (filled) {
+      check_cuda(cudaStreamWaitEvent(stream_, static_cast<cudaEvent_t>(filled), 0), "cudaStreamWaitEvent");
+    } else {
+      ready_.record(kDefaultStream);
+      ready_.let_wait(stream_);
+    }
     Span span = free_.empty() ? Span{} : std::move(free_.back());
     if (!free_.empty()) free_.pop_back();
     span.begin.record(stream_);

@@ -306,6 +306,8 @@ void read(Section in, const std::string& generated_run_name, Config& c) {
       "device", c.device, {{"auto", DeviceChoice::kAuto}, {"gpu", DeviceChoice::kGpu}, {"cpu", DeviceChoice::kCpu}});
   read_precision(in, c.precision);
   in.read("fused_layers", c.fused_layers, "true or false");
+  in.read("cuda_graphs", c.cuda_graphs, "true or false");
+  in.read("cudnn_benchmark", c.cudnn_benchmark, "true or false");
   in.read("gradient_bucket_bytes", c.gradient_bucket_bytes, "a number of bytes, 1000 to 1000000000",
           [](std::int64_t x) { return 1000 <= x && x <= 1'000'000'000; });
   in.read("bf16_gradient_exchange", c.bf16_gradient_exchange, "true or false");

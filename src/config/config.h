@@ -74,6 +74,8 @@ struct Config {
   DeviceChoice device = DeviceChoice::kAuto;
   std::optional<Precision> precision;  // none: amp_fp16 on GPUs, fp32 on CPUs
   bool fused_layers = true;            // a residual block is one function, in channels-last; else operator by operator
+  bool cuda_graphs = false;            // on GPUs: forward and backward are captured, and started as a whole
+  bool cudnn_benchmark = false;        // on GPUs: cuDNN tries its algorithms out, and another start may choose others
   std::int64_t gradient_bucket_bytes = 4'000'000;  // of gradients that ranks exchange in one message; in [1000, 1e9]
   bool bf16_gradient_exchange = false;             // gradients travel as bfloat16: half the bytes, rounded twice
   bool initial_evaluation = true;                  // before training, and always with is_train = false

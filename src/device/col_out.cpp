@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "device/host_copy.h"
+
 namespace mosaic {
 namespace {
 
@@ -22,7 +24,8 @@ KeptLines draw_kept_lines(const ColOutConfig& config, std::int64_t height, std::
 }
 
 at::Tensor col_out(const at::Tensor& images, const KeptLines& kept) {
-  return images.index_select(2, kept.rows.to(images.device())).index_select(3, kept.columns.to(images.device()));
+  const at::Tensor rows = sent_to(images.device(), kept.rows), columns = sent_to(images.device(), kept.columns);
+  return images.index_select(2, rows).index_select(3, columns);
 }
 
 }  // namespace mosaic

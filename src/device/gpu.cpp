@@ -39,12 +39,13 @@ std::string gpu_name(int device) { return properties_of(device).name; }
 
 std::uint64_t gpu_memory(int device) { return properties_of(device).totalGlobalMem; }
 
-void use_gpu(int device) {
+void use_gpu(int device, bool cudnn_benchmark) {
   if (const cudaError_t status = cudaSetDevice(device); status != cudaSuccess)
     throw Error(str("GPU ", device, ": cannot use it: ", cudaGetErrorString(status)), kExitCrash);
   at::globalContext().lazyInitDevice(at::kCUDA);
   at::globalContext().setAllowTF32CuDNN(true);
   at::globalContext().setAllowTF32CuBLAS(true);
+  at::globalContext().setBenchmarkCuDNN(cudnn_benchmark);
 }
 
 std::vector<std::pair<std::string, double>> gpu_memory_metrics(int device) {
@@ -67,7 +68,7 @@ int gpu_count() { return 0; }
 std::string gpu_uuid(int) { return {}; }
 std::string gpu_name(int) { return {}; }
 std::uint64_t gpu_memory(int) { return 0; }
-void use_gpu(int device) { throw Error(str("GPU ", device, ": this build has no CUDA")); }
+void use_gpu(int device, bool) { throw Error(str("GPU ", device, ": this build has no CUDA")); }
 std::vector<std::pair<std::string, double>> gpu_memory_metrics(int) { return {}; }
 
 }  // namespace mosaic

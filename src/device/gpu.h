@@ -21,7 +21,9 @@ std::uint64_t gpu_memory(int device);
 
 /// Make `device` the current one of this thread, and allow TF32 in its convolutions and matrix products, as the reference
 /// does (recipes section 7.1).
-void use_gpu(int device);
+/// @param cudnn_benchmark  let cuDNN choose its algorithms by trying them out, once for each size of a convolution; the reference does not
+///                         (section 7.9): the choice may differ from one process to the next, and with it the last bits
+void use_gpu(int device, bool cudnn_benchmark = false);
 
 /// Memory of LibTorch's allocator in units of 1e9 bytes, under the names of recipes section 7.7 ("memory/allocated_mem");
 /// empty in builds without CUDA.

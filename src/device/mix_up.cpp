@@ -6,6 +6,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "device/host_copy.h"
+
 namespace mosaic {
 namespace {
 
@@ -33,7 +35,7 @@ double draw_log_gamma(double shape, KeyedRandom& random) {
 }
 
 at::Tensor mixed(const at::Tensor& own, const at::Tensor& others, const Mix& mix) {
-  return own * (1 - mix.coefficient) + others.index_select(0, mix.partners.to(others.device())) * mix.coefficient;
+  return own * (1 - mix.coefficient) + others.index_select(0, sent_to(others.device(), mix.partners)) * mix.coefficient;
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <optional>
 #include <vector>
 
+#include "device/host_copy.h"
+
 namespace mosaic {
 namespace {
 
@@ -24,8 +26,8 @@ at::Tensor sources(std::int64_t size, double scale) {
 
 at::Tensor resize_nearest(const at::Tensor& images, double scale) {
   if (scale >= 1) return images;
-  const at::Tensor rows = sources(images.size(2), scale).unsqueeze(1).to(images.device());
-  const at::Tensor columns = sources(images.size(3), scale).to(images.device());
+  const at::Tensor rows = sent_to(images.device(), sources(images.size(2), scale).unsqueeze(1));
+  const at::Tensor columns = sent_to(images.device(), sources(images.size(3), scale));
   return at::index(images, {std::nullopt, std::nullopt, rows, columns});
 }
 

@@ -45,7 +45,7 @@ void average(const std::vector<at::Tensor>& averages, const std::vector<at::Tens
   FlatWalk walk;
   std::vector<at::Tensor> other_averages, other_weights;
   for (std::size_t i = 0; i < averages.size(); ++i) {
-    if (side_by_side(averages[i], weights[i])) {
+    if (averages[i].is_cpu() && side_by_side(averages[i], weights[i])) {
       all.push_back({averages[i].mutable_data_ptr<float>(), weights[i].const_data_ptr<float>()});
       walk.add(averages[i].numel());
     } else {
@@ -100,24 +100,32 @@ Ema::Ema(const EmaConfig& config, std::vector<at::Tensor> tracked, std::int64_t 
 }
 
 void Ema::after_batch(const Progress& now, double elapsed, std::int64_t batches_tracked) {
-  if (config_.update_interval.unit == TimeUnit::kBatch) start_or_update(now, elapsed, now.batch, batches_tracked);
+  if (due_after_batch(now, elapsed)) start_or_update(now.batch, batches_tracked);
 }
 
 void Ema::after_epoch(const Progress& now, double elapsed, std::int64_t batches_tracked) {
-  if (config_.update_interval.unit == TimeUnit::kEpoch) start_or_update(now, elapsed, now.epoch, batches_tracked);
+  if (config_.update_interval.unit == TimeUnit::kEpoch && due(now, elapsed, now.epoch))
+    start_or_update(now.epoch, batches_tracked);
 }
 
-void Ema::start_or_update(const Progress& now, double elapsed, std::int64_t count, std::int64_t batches_tracked) {
+bool Ema::due_after_batch(const Progress& now, double elapsed) const {
+  return config_.update_interval.unit == TimeUnit::kBatch && due(now, elapsed, now.batch);
+}
+
+bool Ema::due(const Progress& now, double elapsed, std::int64_t count) const {
+  return started_ ? updates_at(count) : reached(config_.ema_start, now, elapsed);
+}
+
+void Ema::start_or_update(std::int64_t count, std::int64_t batches_tracked) {
   assert(!swapped_);
   if (!started_) {
-    if (!reached(config_.ema_start, now, elapsed)) return;
     at::_foreach_copy_(averages_, tracked_);
     batches_tracked_ = batches_tracked;
     started_ = true;
   }
   // Due at the moment of the start, too: then it averages the weights with themselves, as the reference does, which may
   // change their last bit.
-  if (count % static_cast<std::int64_t>(config_.update_interval.value) != 0) return;
+  if (!updates_at(count)) return;
   average(averages_, tracked_, smoothing_);
   batches_tracked_ = !tracked_.empty() && tracked_.front().scalar_type() == at::kDouble
                          ? averaged<double>(batches_tracked_, batches_tracked, smoothing_)

@@ -29,6 +29,8 @@ class Ema {
   /// @param now  with this batch counted; the epoch it may have ended is not
   /// @param elapsed  share of the run that is done, in [0, 1]
   void after_batch(const Progress& now, double elapsed, std::int64_t batches_tracked);
+  /// Whether `after_batch` would do anything.
+  bool due_after_batch(const Progress& now, double elapsed) const;
 
   /// Call at the end of each epoch, before it is evaluated or saved.
   /// @param now  with this epoch counted
@@ -50,7 +52,11 @@ class Ema {
   void set_state(bool started, const std::vector<at::Tensor>& averages, std::int64_t batches_tracked);
 
  private:
-  void start_or_update(const Progress& now, double elapsed, std::int64_t count, std::int64_t batches_tracked);
+  bool due(const Progress& now, double elapsed, std::int64_t count) const;
+  void start_or_update(std::int64_t count, std::int64_t batches_tracked);
+  bool updates_at(std::int64_t count) const {
+    return count % static_cast<std::int64_t>(config_.update_interval.value) == 0;
+  }
 
   EmaConfig config_;
   double smoothing_;

@@ -37,13 +37,13 @@ class FlatWalk {
   std::vector<std::int64_t> ends_;
 };
 
-/// Whether both are on the CPU in float32, the same values in the same order and without gaps: then they may be walked
+/// Whether both are on one device in float32, the same values in the same order and without gaps: then they may be walked
 /// side by side.
 inline bool side_by_side(const at::Tensor& a, const at::Tensor& b) {
   const auto plain = [](const at::Tensor& t) {
-    return t.is_cpu() && t.scalar_type() == at::kFloat && t.is_non_overlapping_and_dense();
+    return t.scalar_type() == at::kFloat && t.is_non_overlapping_and_dense();
   };
-  return plain(a) && plain(b) && a.sizes() == b.sizes() && a.strides() == b.strides();
+  return plain(a) && plain(b) && a.device() == b.device() && a.sizes() == b.sizes() && a.strides() == b.strides();
 }
 
 }  // namespace mosaic

@@ -7,12 +7,12 @@
 
 namespace mosaic {
 
-bool GradientScaler::unscale(const at::Tensor& gradients) const {
+at::Tensor GradientScaler::unscale(const at::Tensor& gradients) const {
   const c10::NoGradGuard no_grad;
   at::Tensor found_not_finite = at::zeros({1}, gradients.options());
   const at::Tensor inverse = at::full({1}, 1 / scale_, gradients.options());
   at::_amp_foreach_non_finite_check_and_unscale_({gradients}, found_not_finite, inverse);
-  return found_not_finite.item<float>() == 0;
+  return found_not_finite.squeeze(0).eq(0);
 }
 
 void GradientScaler::update(bool finite) {

@@ -23,8 +23,8 @@ class GradientScaler {
 
   /// Divide by the scale in place.
   /// @param gradients  of all parameters, flat, float32
-  /// @return whether all of them were finite on this rank: waits for the device
-  bool unscale(const at::Tensor& gradients) const;
+  /// @return whether all of them were finite on this rank: bool scalar on their device, which nothing waits for
+  at::Tensor unscale(const at::Tensor& gradients) const;
 
   /// @param finite  of the step's last pass, on all ranks
   void update(bool finite);

@@ -44,13 +44,16 @@ class Sam {
  private:
   SamConfig config_;
   std::vector<at::Tensor> parameters_;
+  std::vector<at::Tensor>
+      before_;  // for the weights during the second pass: in the middle of a step there may be no memory
   std::int64_t steps_ = 0;
 };
 
 /// Move the parameters uphill: w <- w + g rho / (|g| + epsilon), where g is all their gradients, |g| its length over all of
-/// them. Does not wait for the device.
-/// @return the weights as they were, for `move_back`
-std::vector<at::Tensor> move_uphill(const std::vector<at::Tensor>& parameters, const SamConfig& config);
+/// them. Does not wait for the device, and asks it for next to no memory: the gradients' is used for the way, and they are lost.
+/// @param before  of the parameters' shapes: gets the weights as they were, for `move_back`
+void move_uphill(const std::vector<at::Tensor>& parameters, const SamConfig& config,
+                 const std::vector<at::Tensor>& before);
 
 /// Put the weights back, bit for bit. Differs: the reference subtracts what it has added, and since each rank has gone uphill
 /// by itself, rounding then leaves each rank with weights of its own, a last bit apart: a checkpoint holds one rank's, and no

@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "optim/gpu_sgd.h"
+
 namespace mosaic {
 
 struct SgdOptions {
@@ -12,6 +14,7 @@ struct SgdOptions {
   double weight_decay = 0;
   double dampening = 0;
   bool nesterov = false;
+  const GpuSgd* gpu = nullptr;  // the kernel that steps parameters on a GPU; nullptr: LibTorch's operators do
 };
 
 /// SGD with momentum and decoupled weight decay, all parameters decayed alike (batch norm and biases too):
@@ -24,11 +27,15 @@ class DecoupledSgd {
   /// @param parameters  the very tensors that `step` changes; each must have a gradient at every step
   DecoupledSgd(std::vector<at::Tensor> parameters, const SgdOptions& options);
 
-  void step(double lr);
+  /// @param proceed  bool scalar on the parameters' device: if false, neither weights nor momentum change. On a GPU it is read there, and
+  ///                 nothing waits for it: momentum() is not empty after a first step that was not taken, and its zeros are not to be
+  ///                 gone on with; see `set_momentum`. Undefined: as if true
+  void step(double lr, const at::Tensor& proceed = {});
 
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
   /// One per parameter, in the same order; empty before the first step.
   const std::vector<at::Tensor>& momentum() const { return momentum_; }
+  /// @param momentum  as it was after another step, or empty: the next one is the first
   void set_momentum(std::vector<at::Tensor> momentum) { momentum_ = std::move(momentum); }
 
  private:

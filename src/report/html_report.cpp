@@ -16,7 +16,7 @@
 namespace mosaic {
 namespace {
 
-// Colours that people with any kind of colour vision tell apart: Okabe and Ito, Color Universal Design, 2008.
+// Colours that people with any kind of colour vision tell apart: Okabe and Ito, Color Universal Design, 2008, with grey for their black.
 constexpr char kStyle[] = R"(
 :root{--ink:#1b1f24;--soft:#57606a;--grid:#d8dee4;--paper:#fff;--panel:#f6f8fa}
 @media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9198a1;--grid:#30363d;--paper:#0d1117;--panel:#151b23}}
@@ -31,9 +31,9 @@ figure{margin:0;padding:.4rem;background:var(--panel);border-radius:.5rem;break-
 svg{width:100%;height:auto;display:block}
 svg text{fill:var(--soft);font:13px system-ui,sans-serif}svg .title{fill:var(--ink);font-weight:600;font-size:15px}
 .grid{stroke:var(--grid);stroke-width:1}.line{fill:none;stroke-width:2;stroke-linejoin:round}.faint{stroke-width:1;opacity:.55}
-.line.c0{stroke:#0072b2}.line.c1{stroke:#d55e00}.line.c2{stroke:#009e73}.line.c3{stroke:#cc79a7}.line.c4{stroke:#e69f00}.line.c5{stroke:#56b4e9}
+.line.c0{stroke:#0072b2}.line.c1{stroke:#d55e00}.line.c2{stroke:#009e73}.line.c3{stroke:#cc79a7}.line.c4{stroke:#e69f00}.line.c5{stroke:#56b4e9}.line.c6{stroke:#8c8c8c}
 .dot.c0,.key.c0{fill:#0072b2;background:#0072b2}.dot.c1,.key.c1{fill:#d55e00;background:#d55e00}.dot.c2,.key.c2{fill:#009e73;background:#009e73}
-.dot.c3,.key.c3{fill:#cc79a7;background:#cc79a7}.dot.c4,.key.c4{fill:#e69f00;background:#e69f00}.dot.c5,.key.c5{fill:#56b4e9;background:#56b4e9}
+.dot.c3,.key.c3{fill:#cc79a7;background:#cc79a7}.dot.c4,.key.c4{fill:#e69f00;background:#e69f00}.dot.c5,.key.c5{fill:#56b4e9;background:#56b4e9}.dot.c6,.key.c6{fill:#8c8c8c;background:#8c8c8c}
 .key{display:inline-block;width:.8rem;height:.8rem;border-radius:.2rem;margin-right:.4rem;print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.3rem .8rem .3rem 0;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}
@@ -44,7 +44,7 @@ th:first-child,td:first-child{text-align:left}th{color:var(--soft);font-weight:5
 pre{overflow-x:auto;background:var(--panel);padding:.8rem;border-radius:.5rem;font-size:.85rem}
 @media print{body{max-width:none;padding:0}details{display:none}}
 )";
-constexpr int kColours = 6;
+constexpr int kColours = 7;  // as many as a step has parts
 
 using Runs = std::vector<RunRecord>;
 

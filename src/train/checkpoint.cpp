@@ -220,6 +220,8 @@ void read_checkpoint(const std::string& folder, Run& run, const std::string& dat
     log_warning_of_all(mosaic::str(
         folder,
         " holds an average of its weights, and this run has no algorithms.ema: the weights themselves are taken"));
+  } else if (run.ema) {
+    run.ema->set_state(false, run.ema->averages(), run.ema->batches_tracked());  // after a rollback it may have begun
   }
   if (run.sam) run.sam->set_steps(state.value("sam_steps", run.now.batch));
   if (run.scaler && state.value("amp_scale", 0.0) > 0)
@@ -234,6 +236,8 @@ void read_checkpoint(const std::string& folder, Run& run, const std::string& dat
       copy_into(momentum.back(), stored, optimizer_path, p.name);
     }
     run.sgd.set_momentum(std::move(momentum));
+  } else {
+    run.sgd.set_momentum({});
   }
 }
 

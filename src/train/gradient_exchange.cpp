@@ -8,6 +8,8 @@
 #include <functional>
 #include <utility>
 
+#include "device/captured_graph.h"
+
 namespace mosaic {
 
 struct GradientExchange::State {
@@ -23,24 +25,45 @@ struct GradientExchange::State {
   std::vector<Range> of_parameter;
   std::vector<int> parts;  // of each bucket: parameters that have a part in it
 
-  bool sending = false;
-  std::vector<int> missing;  // of each bucket: parts that are not done
-  std::size_t next = 0;      // the first bucket that has not been sent
+  enum class Completed { kIsNothing, kIsSent, kIsMarked };  // what a bucket that a backward pass has completed is
+  Completed completed = Completed::kIsNothing;
+  std::vector<int> missing;      // of each bucket: parts that are not done
+  std::size_t next = 0;          // the first bucket that has not been sent or marked
+  std::vector<GraphMark> marks;  // of each bucket
+
+  void expect(Completed what) {
+    missing = parts;
+    next = 0;
+    completed = what;
+  }
 
   /// Bucket 0 is the end of the flat gradients.
-  void send_next() {
-    const std::int64_t end = flat.numel() - static_cast<std::int64_t>(next) * bucket;
+  at::Tensor part_of(const at::Tensor& all, std::size_t b) const {
+    const std::int64_t end = flat.numel() - static_cast<std::int64_t>(b) * bucket;
     const std::int64_t begin = std::max<std::int64_t>(end - bucket, 0);
-    at::Tensor part = flat.narrow(0, begin, end - begin);
-    if (rounded.defined()) part = rounded.narrow(0, begin, end - begin).copy_(part);
-    mean->start(buffer_of(part));
+    return all.narrow(0, begin, end - begin);
+  }
+  void round(std::size_t b) const {
+    if (rounded.defined()) part_of(rounded, b).copy_(part_of(flat, b));
+  }
+  void send(std::size_t b, void* filled = nullptr) const {
+    mean->start(buffer_of(part_of(rounded.defined() ? rounded : flat, b)), filled);
+  }
+  void send_next() {
+    round(next);
+    send(next);
+    ++next;
+  }
+  void mark_next() {
+    round(next);
+    marks[next].put();
     ++next;
   }
 
   void done(std::size_t parameter) {
-    if (!sending) return;
+    if (completed == Completed::kIsNothing) return;
     for (std::size_t b = of_parameter[parameter].first; b <= of_parameter[parameter].last; ++b) --missing[b];
-    while (next < missing.size() && missing[next] == 0) send_next();
+    while (next < missing.size() && missing[next] == 0) completed == Completed::kIsSent ? send_next() : mark_next();
   }
 };
 
@@ -93,14 +116,28 @@ GradientExchange::~GradientExchange() {
 
 GradientExchange::GradientExchange(GradientExchange&&) noexcept = default;
 
-void GradientExchange::start() {
-  state_->missing = state_->parts;
-  state_->next = 0;
-  state_->sending = true;
+void GradientExchange::start() { state_->expect(State::Completed::kIsSent); }
+
+void GradientExchange::begin_capture() {
+  State& state = *state_;
+  while (state.marks.size() < state.parts.size()) state.marks.emplace_back(state.flat.device());
+  state.expect(State::Completed::kIsMarked);
+}
+
+bool GradientExchange::end_capture() {
+  state_->completed = State::Completed::kIsNothing;
+  const std::size_t marked = std::exchange(state_->next, 0);
+  return marked == state_->parts.size() || state_->parameters.empty();  // a rank alone sends nothing
+}
+
+void GradientExchange::send_marked() {
+  State& state = *state_;
+  state.expect(State::Completed::kIsSent);  // of which `finish` finds nothing left
+  for (; state.next < state.parts.size(); ++state.next) state.send(state.next, state.marks[state.next].event());
 }
 
 void GradientExchange::finish() {
-  if (!std::exchange(state_->sending, false)) state_->next = 0;
+  if (std::exchange(state_->completed, State::Completed::kIsNothing) == State::Completed::kIsNothing) state_->next = 0;
   while (state_->next < state_->parts.size()) state_->send_next();
   state_->mean->wait();
   if (state_->rounded.defined()) state_->flat.copy_(state_->rounded);

@@ -35,6 +35,14 @@ class GradientExchange {
   /// none was announced, so that the other ranks get what they wait for.
   void finish();
 
+  /// A backward pass between these two is captured in a graph (captured_graph.h), with marks at the places where it has completed a bucket.
+  void begin_capture();
+  /// @return whether all were completed
+  bool end_capture();
+  /// In place of `start`, behind the start of a graph with such a pass that makes the gradients complete: send each bucket as the GPU comes
+  /// to its mark. Then `finish`.
+  void send_marked();
+
   /// Seconds that the exchange has taken so far by itself (BackgroundMean).
   double busy_seconds() const;
 

@@ -36,7 +36,7 @@ Ranks open_ranks(const MpiSession& mpi, const Config& config) {
   agree([&] { on_gpus = use_gpus(config.device, all, sharing_is_allowed()); });
 
   if (!on_gpus) return {mpi.size() > 1 ? mpi_process_group() : single_process(), at::Device(at::kCPU)};
-  agree([&] { use_gpu(index); });
+  agree([&] { use_gpu(index, config.cudnn_benchmark); });
   return {mpi.size() > 1 ? nccl_process_group(index) : single_process(),
           at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index))};
 }

@@ -1,5 +1,6 @@
 #include "train/run.h"
 
+#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
 #include "base/cpu.h"
@@ -11,21 +12,10 @@
 #include "model/channels_last.h"
 #include "model/gpu_check.h"
 #include "model/stochastic_depth.h"
+#include "optim/gpu_sgd_check.h"
 
 namespace mosaic {
 namespace {
-
-std::optional<at::ScalarType> autocast_type(const Config& config, at::Device device) {
-  switch (config.precision.value_or(default_precision(device.is_cuda()))) {
-    case Precision::kAmpBf16:
-      return at::kBFloat16;
-    case Precision::kAmpFp16:
-      return at::kHalf;
-    case Precision::kFp32:
-      break;
-  }
-  return std::nullopt;
-}
 
 /// Whether the kernels for GPUs compute what they should on this GPU: a wrong one must not train.
 bool can_trust_kernels(at::Device gpu) {
@@ -45,8 +35,17 @@ const AmxKernels* trusted_amx_kernels() {
   return found.empty() ? kernels : nullptr;
 }
 
-ResNet make_net(const Config& config, at::Device device, at::ScalarType type,
-                std::optional<at::ScalarType> autocast_to) {
+/// The optimizer's kernel for GPUs, if it computes what it should on this one.
+const GpuSgd* trusted_sgd(at::Device device) {
+  if (!device.is_cuda()) return nullptr;
+  const auto found = disagreements(gpu_sgd(), device);
+  for (const std::string& line : found) log_warning(mosaic::str("GPU kernel ", line));
+  if (found.empty()) return &gpu_sgd();
+  log_warning("optimizer: LibTorch's operators are used instead of this kernel");
+  return nullptr;
+}
+
+ResNet make_net(const Config& config, at::Device device, at::ScalarType type) {
   // The same seed on all ranks, hence the same weights.
   ResNet net(config.model, at::detail::createCPUGenerator(config.seed));
   if (config.algorithms.blurpool) {
@@ -58,7 +57,6 @@ ResNet make_net(const Config& config, at::Device device, at::ScalarType type,
       config.fused_layers && type == at::kFloat && (device.is_cpu() || (device.is_cuda() && can_trust_kernels(device)));
   if (config.algorithms.channels_last || fuse) use_channels_last(net);
   net.use_fused_layers(fuse);
-  if (fuse && device.is_cpu() && autocast_to == at::kBFloat16) net.use_amx(trusted_amx_kernels());
   net.to(device, type);
   return net;
 }
@@ -72,6 +70,18 @@ std::vector<double> make_stochastic_depth(ResNet& net, const Config& config) {
   return rates;
 }
 
+std::optional<at::ScalarType> autocast_type(const Config& config, at::Device device) {
+  switch (config.precision.value_or(default_precision(device.is_cuda()))) {
+    case Precision::kAmpBf16:
+      return at::kBFloat16;
+    case Precision::kAmpFp16:
+      return at::kHalf;
+    case Precision::kFp32:
+      break;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::Device device, at::ScalarType type,
@@ -83,13 +93,14 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
                             ", but the training set has ", train_samples, " images: expected at most that"));
   const std::int64_t total = in_batches(config.max_duration, batches_per_epoch, 0);
 
-  // In float64, which tests use, nothing is cast.
-  const auto autocast_to = type == at::kFloat ? autocast_type(config, device) : std::nullopt;
-  ResNet net = make_net(config, device, type, autocast_to);
+  ResNet net = make_net(config, device, type);
   const auto drop_rates = make_stochastic_depth(net, config);
   const at::Tensor buffers = net.flatten_buffers();
   const auto parameters = net.parameters();
   const AlgorithmsConfig& algorithms = config.algorithms;
+  // In float64, which tests use, nothing is cast.
+  const auto autocast_to = type == at::kFloat ? autocast_type(config, device) : std::nullopt;
+  if (config.fused_layers && device.is_cpu() && autocast_to == at::kBFloat16) net.use_amx(trusted_amx_kernels());
   if (device.is_cpu() && autocast_to == at::kBFloat16 && !has_bfloat16())
     log_warning(
         "precision: got amp_bf16, but this processor has neither AVX-512 BF16 nor AMX and imitates it: steps take "
@@ -110,11 +121,14 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
                                            config.bf16_gradient_exchange ? WireType::kBfloat16 : WireType::kSame),
               .sgd = DecoupledSgd(tensors_of(parameters), {.initial_lr = config.optimizer.lr,
                                                            .momentum = config.optimizer.momentum,
-                                                           .weight_decay = config.optimizer.weight_decay}),
+                                                           .weight_decay = config.optimizer.weight_decay,
+                                                           .gpu = trusted_sgd(device)}),
               .schedule = make_schedule(config.optimizer, config.scheduler, batches_per_epoch, total),
               .autocast_to = autocast_to,
               .micro_batch = config.device_train_microbatch_size,
-              .laps = LapTimer(device, kStepParts)});
+              .laps = LapTimer(device, kStepParts),
+              .settle_late = device.is_cuda(),
+              .proceed = at::ones({}, at::TensorOptions(device).dtype(at::kBool))});
   if (algorithms.sam) run->sam.emplace(*algorithms.sam, tensors_of(parameters));
   if (algorithms.ema) {
     std::vector<at::Tensor> tracked = tensors_of(parameters);
@@ -122,6 +136,11 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
     run->ema.emplace(*algorithms.ema, std::move(tracked), run->net.batches_tracked());
   }
   if (autocast_to == at::kHalf) run->scaler.emplace();
+  if (config.cuda_graphs && device.is_cuda()) {
+    run->captured = std::make_unique<CapturedPasses>(cuda_graph_capture(device));
+  } else if (config.cuda_graphs) {
+    log_warning_of_all("cuda_graphs: this run is on CPUs: it has no effect");
+  }
   return run;
 }
 
@@ -130,13 +149,17 @@ double elapsed(const Run& run, const Progress& now) {
   return static_cast<double>(length.unit == TimeUnit::kEpoch ? now.epoch : now.batch) / length.value;
 }
 
-void finish_batch(Run& run) {
+Progress next_batch(const Run& run) {
   const std::int64_t samples = run.config.train_dataset.batch_size;
-  run.now = {.epoch = run.now.epoch,
-             .batch = run.now.batch + 1,
-             .sample = run.now.sample + samples,
-             .batch_in_epoch = run.now.batch_in_epoch + 1,
-             .sample_in_epoch = run.now.sample_in_epoch + samples};
+  return {.epoch = run.now.epoch,
+          .batch = run.now.batch + 1,
+          .sample = run.now.sample + samples,
+          .batch_in_epoch = run.now.batch_in_epoch + 1,
+          .sample_in_epoch = run.now.sample_in_epoch + samples};
+}
+
+void finish_batch(Run& run) {
+  run.now = next_batch(run);
   if (run.ema) run.ema->after_batch(run.now, elapsed(run, run.now), run.net.batches_tracked());
 }
 

@@ -18,6 +18,7 @@
 #include "optim/learning_rate.h"
 #include "optim/sam.h"
 #include "optim/sgd.h"
+#include "train/captured_passes.h"
 #include "train/draws.h"
 #include "train/flat_gradients.h"
 #include "train/gradient_exchange.h"
@@ -45,8 +46,11 @@ struct Run {
   std::optional<GradientScaler> scaler;       // with amp_fp16
   std::optional<at::ScalarType> autocast_to;  // with amp_bf16 and amp_fp16
   std::optional<std::int64_t> micro_batch;    // most images in one; none: all that the rank has of a batch
+  std::unique_ptr<CapturedPasses> captured;   // with cuda_graphs
   int processes_on_node = 1;                  // that share its memory
   LapTimer laps;                              // whose parts are those of StepPart
+  bool settle_late = false;                   // a step's result is waited for when the next one is launched: on GPUs
+  at::Tensor proceed;  // bool scalar on the device: false from a step that was not finite until its result is known
 
   Progress now;
   struct Seconds {
@@ -78,6 +82,8 @@ inline void enter(Run& run, StepPart part) { run.laps.enter(static_cast<std::siz
 /// Share of the run that is done at `now`, in the unit of max_duration: in a run of 90ep it changes at the end of an epoch.
 double elapsed(const Run& run, const Progress& now);
 
+/// `run.now` with one batch more, in the same epoch.
+Progress next_batch(const Run& run);
 /// Count the batch that has been trained, and let the average of the weights follow. Does not end the epoch.
 void finish_batch(Run& run);
 /// Count the epoch that has been trained.

@@ -90,7 +90,7 @@ void RunReports::log_step(const Progress& before, const StepResult& step, const 
   }
   if (run_.sam) add("sam/step", step.sam_step ? 1 : 0);
   if (run_.ema) add("ema/started", run_.ema->started() ? 1 : 0);
-  if (run_.scaler) add("amp/scale", run_.scaler->scale());
+  if (run_.scaler) add("amp/scale", step.scale);
   if (run_.scaler || run_.sam) add("amp/skipped_steps", static_cast<double>(run_.skipped_steps));
   const auto append = [&](const Metrics& more) { metrics.insert(metrics.end(), more.begin(), more.end()); };
   append(throughput_.metrics(run_.ranks.size()));

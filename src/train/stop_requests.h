@@ -6,7 +6,7 @@
 
 namespace mosaic {
 
-/// What a run is asked to do after the step that it is in.
+/// What a run is asked to do after the step that it is in, or on a GPU the next one.
 struct Requests {
   bool save = false;
   bool stop = false;  // save, and end with kExitSaved

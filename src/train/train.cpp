@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <utility>
 
 #include "base/error.h"
@@ -112,44 +113,104 @@ class Trainer {
 
   BatchPlan plan_of_epoch(const Progress& now) const { return epoch_plan(run_, data_.train_shards->size(), now); }
 
+  /// A step whose result is not known yet.
+  struct Launched {
+    Batch batch;
+    Requests requests;
+    Progress before;  // where it is
+    PendingStep step;
+  };
+
+  Launched launch(const Batch& batch, const Requests& requests) {
+    return {batch, requests, run_.now, launch_step(run_, batch, requests)};
+  }
+
+  /// Launch the step of the next batch, and settle it; or leave that for the next call, and settle the one before, so that the device has
+  /// something to do meanwhile.
   void train_batch(ProgressBar& bar) {
-    const Config& config = run_.config;
     begin_phase(Phase::kStep);
     post_place(run_.now.batch, run_.now.batch_in_epoch);
-    Stopwatch watch;
+    if (!launched_) watch_ = {};
+    const Stopwatch waiting;
     enter(run_, StepPart::kData);
     const HostBatch host = next_train_batch();
     enter(run_, StepPart::kOther);
-    result_.data_wait_seconds += watch.seconds();
-    const double exchange_before = run_.exchange.busy_seconds();
+    result_.data_wait_seconds += waiting.seconds();
     const Batch batch = to_device(host, run_.net.device(), run_.net.type(), run_.net.layout());
-    const StepResult step = train_step(run_, batch, stop_requests_.poll());
-    check_finite(step);
-    if (!std::exchange(batch_was_shown_, true)) show(batch, watch);
-
+    const Requests requests = stop_requests_.poll();
+    if (launched_ && step_waits(run_)) settle(*std::exchange(launched_, {}), nullptr, bar);
+    bool at_once = step_waits(run_);
+    Launched latest = launch(batch, requests);
+    if (launched_ && !settle(*std::exchange(launched_, {}), &latest, bar)) {
+      at_once = step_waits(run_);  // after a rollback SAM may be due
+      latest = launch(batch, requests);
+    }
+    if (!at_once && !something_follows()) {
+      run_.now = next_batch(run_);
+      launched_ = std::move(latest);
+      enter(run_, StepPart::kOutside);
+      return;
+    }
     const Progress before = run_.now;
+    settle(latest, nullptr, bar);
+    act_after_batch(before);
+  }
+
+  /// Whether anything but the next step happens after this one, which is not counted yet: then it has to be settled first.
+  bool something_follows() const {
+    const Config& config = run_.config;
+    const Progress& before = run_.now;
+    const Progress after = next_batch(run_);
+    const auto passed = [&](const Duration& interval) {
+      return interval.unit == TimeUnit::kBatch && interval_passed(interval, before, after);
+    };
+    return asked_.save || asked_.stop || !batch_was_shown_ || after.batch_in_epoch == run_.batches_per_epoch ||
+           elapsed(run_, after) >= 1 || passed(config.eval_interval) || passed(config.save_interval) ||
+           (run_.ema && run_.ema->due_after_batch(after, elapsed(run_, after)));
+  }
+
+  /// Wait for a step, check it, count it, tell of it. run_.now is the step's `before` afterwards with one batch more.
+  /// @param behind  the step that was launched behind it, if one was: taken back where this one was skipped
+  /// @return whether it was not
+  bool settle(const Launched& launched, const Launched* behind, ProgressBar& bar) {
+    const StepResult step = launched.step.result();
+    if (step.skipped && behind) behind->step.take_back();
+    run_.now = launched.before;
+    check_finite(step);
+    if (!std::exchange(batch_was_shown_, true)) show(launched.batch);
     finish_batch(run_);
-    result_.samples_trained += config.train_dataset.batch_size;
+    result_.samples_trained += run_.config.train_dataset.batch_size;
     enter(run_, StepPart::kOutside);
-    add_train_seconds(watch.seconds());
-    const StepSeconds seconds = step_seconds(run_.laps.take(), run_.exchange.busy_seconds() - exchange_before);
+    const double whole = std::exchange(watch_, {}).seconds();
+    add_train_seconds(whole);
+    const double exchange = run_.exchange.busy_seconds();
+    const StepSeconds seconds = step_seconds(run_.laps.take(), exchange - std::exchange(exchange_seconds_, exchange));
     result_.step_seconds = result_.step_seconds + seconds;
-    reports_.step(before, step, seconds, watch.seconds());
+    reports_.step(launched.before, step, seconds, whole);
     bar.update(run_.now.batch_in_epoch,
                [&] { return str("loss/train/total=", decimals(step.loss, 4), ", ", reports_.left()); });
+    asked_.save = asked_.save || step.requests.save;
+    asked_.stop = asked_.stop || step.requests.stop;
+    if (behind) enter(run_, StepPart::kOther);
+    return !step.skipped;
+  }
 
+  /// With no step launched.
+  void act_after_batch(const Progress& before) {
+    const Config& config = run_.config;
     if (config.eval_interval.unit == TimeUnit::kBatch && interval_passed(config.eval_interval, before, run_.now))
       run_evaluation();
     if (config.save_interval.unit == TimeUnit::kBatch || config.max_duration.unit == TimeUnit::kBatch)
       save_if_due(before);
-    if (step.requests.save || step.requests.stop) save();
-    if (step.requests.stop && !is_over(run_)) stop();
+    const Requests asked = std::exchange(asked_, {});
+    if (asked.save || asked.stop) save();
+    if (asked.stop && !is_over(run_)) stop();
   }
 
   /// A picture of what the net saw: no part of a step.
-  void show(const Batch& batch, Stopwatch& watch) {
+  void show(const Batch& batch) {
     enter(run_, StepPart::kOutside);
-    watch.without([&] { reports_.show(batch); });
+    watch_.without([&] { reports_.show(batch); });
     enter(run_, StepPart::kOther);
   }
 
@@ -300,7 +361,11 @@ class Trainer {
   TrainResult result_;
   CheckpointStore store_;
   StopRequests stop_requests_;
-  std::string saved_;  // name of the newest checkpoint
+  std::optional<Launched> launched_;  // and not settled, though counted in run_.now
+  Requests asked_;                    // by steps that are settled, and not acted on
+  Stopwatch watch_;                   // since the last step was settled, or the first one begun
+  double exchange_seconds_ = 0;       // GradientExchange's, when the last step was settled
+  std::string saved_;                 // name of the newest checkpoint
   std::int64_t evaluated_at_ = -1, nonfinite_steps_ = 0;
   bool batch_was_shown_ = false;      // the first one of this start
   bool next_epoch_is_ready_ = false;  // or being made, by the loader

@@ -62,8 +62,11 @@ void check_start(const Run& run);
 /// Evaluate once; then, if `is_train`, all epochs that are left, with their evaluations and checkpoints: the order of events
 /// is that of recipes sections 7.2, 7.6 and 7.8. Where any rank is asked to stop (stop_requests.h), all of them save and return after
 /// the step they are in, or after the batch of an evaluation, which the next start does again. Collective.
-/// @throws Error on all ranks, the weights being those before the step, if loss or gradients are not finite and on_nonfinite is `stop`, or
-/// have not been for nonfinite_limit steps in a row
+/// With run.settle_late a step's result is looked at when the next one has been launched, unless an evaluation, a checkpoint, the end of an
+/// epoch, an update of the average or a step that waits by itself comes first: what is written is the same, but that a request to stop or to
+/// save may be heeded one step later.
+/// @throws Error on all ranks, weights, momentum and average being those before the step, if loss or gradients are not finite and
+/// on_nonfinite is `stop`, or have not been for nonfinite_limit steps in a row. A step that was launched behind it has changed nothing
 /// @param log    rank 0's; nullptr on the others
 /// @param hosts  of the ranks, in their order: for messages
 TrainResult train(Run& run, Data& data, RunLog* log, const std::vector<std::string>& hosts);

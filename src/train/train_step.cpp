@@ -6,17 +6,20 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <optional>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "batch/resize_schedule.h"
 #include "comm/mpi_session.h"
-#include "device/autocast.h"
+#include "device/host_copy.h"
 #include "device/memory_limit.h"
 #include "device/resize_nearest.h"
 #include "model/label_smoothing.h"
 #include "model/loss.h"
+#include "train/expectation.h"
+#include "train/net_pass.h"
 
 namespace mosaic {
 namespace {
@@ -61,21 +64,20 @@ MicroBatch mixed(Run& run, const at::Tensor& images, const at::Tensor& labels, c
 }
 
 /// Forward and backward over one micro-batch; the gradient counts `weight` times.
-Pass run_micro_batch(Run& run, const at::Tensor& images, const at::Tensor& labels, double weight, const DrawKey& key) {
+/// @param complete  see net_pass
+Pass run_micro_batch(Run& run, const at::Tensor& images, const at::Tensor& labels, double weight, bool complete,
+                     const DrawKey& key) {
   enter(run, StepPart::kForward);
   const MicroBatch given = mixed(run, images, labels, key);
-  at::Tensor keep;
-  if (!run.drop_rates.empty()) keep = run.draws->keep(run.drop_rates, images.size(0), key).to(images.device());
-  at::Tensor logits, value;
-  {
-    const Autocast autocast(images.device().type(), run.autocast_to);
-    logits = run.net.forward(given.images, keep);
-    value = loss(run.config.model.loss_name, logits, given.targets);
-  }
-  if (run.observe_logits) run.observe_logits(logits.detach());
-  enter(run, StepPart::kBackward);
-  (value * (weight * (run.scaler ? run.scaler->scale() : 1))).backward();
-  return {.loss = value.detach().to(at::kDouble) * weight, .correct = logits.detach().argmax(1).eq(labels).sum()};
+  const double factor = weight * (run.scaler ? run.scaler->scale() : 1);
+  NetPassInput input{.images = given.images,
+                     .targets = given.targets,
+                     .labels = labels,
+                     .factor = at::full({}, factor, images.options())};
+  if (!run.drop_rates.empty())
+    input.keep = sent_to(images.device(), run.draws->keep(run.drop_rates, images.size(0), key));
+  const NetPassResult result = net_pass(run, input, complete);
+  return {.loss = result.loss.to(at::kDouble) * weight, .correct = result.correct};
 }
 
 /// No NaN and no infinity in `gradients`, which after the mean over the ranks is the same on all of them: one that has
@@ -107,6 +109,8 @@ class SavedStatistics {
     run_.buffers.copy_(buffers_);
     run_.net.set_batches_tracked(batches_tracked_);
   }
+  /// On the device; the count is the host's, and left to it.
+  void restore_unless(const at::Tensor& proceed) { run_.buffers.copy_(at::where(proceed, run_.buffers, buffers_)); }
 
  private:
   Run& run_;
@@ -121,9 +125,9 @@ Pass run_micro_batches(Run& run, const at::Tensor& images, const at::Tensor& lab
   Pass pass{.loss = at::zeros({}, images.options().dtype(at::kDouble)), .correct = at::zeros({}, labels.options())};
   std::int64_t at = 0;
   for (const std::int64_t size : micro_batches(n, run.micro_batch.value_or(n))) {
-    if (over_all_ranks && at + size == n) run.exchange.start();
-    const Pass part = run_micro_batch(run, images.narrow(0, at, size), labels.narrow(0, at, size),
-                                      static_cast<double>(size) / static_cast<double>(n), key);
+    const Pass part =
+        run_micro_batch(run, images.narrow(0, at, size), labels.narrow(0, at, size),
+                        static_cast<double>(size) / static_cast<double>(n), over_all_ranks && at + size == n, key);
     pass.loss += part.loss;
     pass.correct += part.correct;
     ++key.micro_batch;
@@ -132,25 +136,31 @@ Pass run_micro_batches(Run& run, const at::Tensor& images, const at::Tensor& lab
   return pass;
 }
 
-/// The same where memory may not suffice, which on a CPU the program has to find out by itself.
-/// @return nullopt if it does not
-std::optional<Pass> try_micro_batches(Run& run, const at::Tensor& images, const at::Tensor& labels, bool over_all_ranks,
-                                      const DrawKey& key) {
+/// Calls `action` where memory may not suffice for it, which on a CPU the program has to find out by itself.
+/// @return whether it did
+template <class Action>
+bool has_memory_for(const Run& run, const Action& action) {
   std::optional<MemoryLimit> limit;
-  if (images.is_cpu()) limit.emplace(memory_for_tensors(run.processes_on_node));
+  if (run.net.device().is_cpu()) limit.emplace(memory_for_tensors(run.processes_on_node));
   try {
-    return run_micro_batches(run, images, labels, over_all_ranks, key);
+    action();
+    return true;
   } catch (const c10::OutOfMemoryError&) {
-    return std::nullopt;
+    return false;
   }
 }
 
 /// One pass over the rank's batch, and the mean of the gradients over the ranks.
+/// @param images  undefined where there was no memory for them
 /// @throws NotEnoughMemory on all ranks alike
 Pass run_pass(Run& run, const at::Tensor& images, const at::Tensor& labels, bool over_all_ranks, const DrawKey& key) {
   const bool may_fail = run.config.auto_microbatch_size;
-  const std::optional<Pass> pass = may_fail ? try_micro_batches(run, images, labels, over_all_ranks, key)
-                                            : run_micro_batches(run, images, labels, over_all_ranks, key);
+  std::optional<Pass> pass;
+  const auto compute = [&] { pass = run_micro_batches(run, images, labels, over_all_ranks, key); };
+  if (!may_fail)
+    compute();
+  else if (images.defined())
+    has_memory_for(run, compute);
   enter(run, StepPart::kExchange);
   if (over_all_ranks) run.exchange.finish();  // also without a pass: the other ranks are in it
   enter(run, StepPart::kOptimizer);
@@ -167,11 +177,16 @@ void halve_micro_batch(Run& run, std::int64_t images) {
   run.micro_batch = too_many / 2;
   log_warning_of_all(mosaic::str("device_train_microbatch_size: memory does not suffice for ", too_many,
                                  " images at once: ", *run.micro_batch, " from now on"));
+  if (run.captured) run.captured->drop();
   if (run.net.device().is_cuda()) at::accelerator::emptyCache();
 }
 
-/// train_step, unless it throws NotEnoughMemory: then nothing has changed.
-StepResult try_step(Run& run, const Batch& batch, const Requests& requests) {
+/// launch_step, unless it throws NotEnoughMemory: then nothing has changed.
+PendingStep try_step(Run& run, const Batch& batch, const Requests& requests) {
+  const bool late = !step_waits(run);  // the device decides whether the step counts, and the host learns it later
+  // Gradients that overflow at a large scale are nothing special: it is halved. Those that do so at a small one are not its fault.
+  const bool overflow_is_usual = run.scaler && run.scaler->scale() > 1;
+  Expectation expectation(run);
   DrawKey key{.seed = run.config.seed, .step = run.now.batch, .rank = run.ranks.rank()};
   const std::int64_t n = batch.images.size(0);
   enter(run, StepPart::kCollectives);
@@ -179,17 +194,29 @@ StepResult try_step(Run& run, const Batch& batch, const Requests& requests) {
   enter(run, StepPart::kOther);
   SavedStatistics statistics(run);
   run.net.set_training(true);
-  const at::Tensor images = prepare(run, batch.images, key);
+  at::Tensor images;
+  const auto prepare_images = [&] { images = prepare(run, batch.images, key); };
+  run.config.auto_microbatch_size ? void(has_memory_for(run, prepare_images)) : prepare_images();
 
   std::vector<Pass> passes;  // one, or two where SAM is due
   bool finite = true;        // of the last pass, on all ranks
+  at::Tensor finite_there;   // the same where it is late: a scalar on the device
+  at::Tensor keep_statistics = run.proceed;
   const auto gradients = [&](bool over_all_ranks) {
     key.pass = static_cast<int>(passes.size());
     key.micro_batch = 0;
     const Pass pass = run_pass(run, images, batch.labels, over_all_ranks, key);
     passes.push_back(pass);
+    if (late) {
+      if (overflow_is_usual) keep_statistics = run.proceed.clone();
+      finite_there =
+          run.scaler ? run.scaler->unscale(run.gradients.flat()) : at::isfinite(run.gradients.flat().sum(at::kDouble));
+      run.proceed.logical_and_(finite_there);
+      if (run.observe_gradients) run.observe_gradients();
+      return true;
+    }
     if (run.scaler)
-      finite = on_all_ranks(run, run.scaler->unscale(run.gradients.flat()));
+      finite = on_all_ranks(run, run.scaler->unscale(run.gradients.flat()).item<bool>());
     else
       finite = over_all_ranks ? is_finite(run.gradients.flat()) : on_all_ranks(run, is_finite(run.gradients.flat()));
     if (run.observe_gradients) run.observe_gradients();
@@ -197,7 +224,7 @@ StepResult try_step(Run& run, const Batch& batch, const Requests& requests) {
     const bool useful = !run.sam || !run.sam->due() || on_all_ranks(run, pass.loss.item<double>() != 0);
     return finite && useful;
   };
-  const auto update = [&] { run.sgd.step(run.schedule.at_step(run.now.batch)); };
+  const auto update = [&] { run.sgd.step(run.schedule.at_step(run.now.batch), late ? run.proceed : at::Tensor()); };
   StepResult result{.sam_step = run.sam && run.sam->due()};
   try {
     if (run.sam)
@@ -210,10 +237,17 @@ StepResult try_step(Run& run, const Batch& batch, const Requests& requests) {
     statistics.restore();
     throw;
   }
-  // Gradients that overflow at a large scale are nothing special: it is halved. Those that do so at a small one are not its fault.
-  result.finite = finite || (run.scaler && run.scaler->scale() > 1);
-  if (run.scaler) run.scaler->update(finite);
-  if (!result.finite) statistics.restore();  // what made the gradients NaN is in the batch's statistics, too
+  result.finite = finite || overflow_is_usual;
+  // What made the gradients NaN is in the batch's statistics, too.
+  if (late)
+    statistics.restore_unless(keep_statistics);
+  else if (!result.finite)
+    statistics.restore();
+  if (late)
+    expectation.begin();
+  else if (run.scaler)
+    run.scaler->update(finite);
+  if (run.scaler) result.scale = run.scaler->scale();
   if (result.skipped) ++run.skipped_steps;
 
   enter(run, StepPart::kCollectives);
@@ -221,17 +255,31 @@ StepResult try_step(Run& run, const Batch& batch, const Requests& requests) {
   at::Tensor correct = passes[0].correct;
   for (std::size_t i = 1; i < passes.size(); ++i) correct = correct + passes[i].correct;
   const auto flag = [&](bool set) { return at::full_like(passes[0].loss, set ? 1 : 0); };
-  const at::Tensor sums =
-      at::stack({passes[0].loss, correct.to(at::kDouble), flag(requests.save), flag(requests.stop)});
+  std::vector<at::Tensor> numbers = {passes[0].loss, correct.to(at::kDouble), flag(requests.save), flag(requests.stop)};
+  if (late) numbers.push_back(finite_there.to(at::kDouble));
+  const at::Tensor sums = at::stack(numbers);
   run.ranks.all_reduce_sum(buffer_of(sums));
-  const at::Tensor on_host = sums.cpu();
+  const auto on_host = std::make_shared<HostCopy>(sums);
   enter(run, StepPart::kOther);
-  const double ranks = run.ranks.size();
-  result.loss = on_host[0].item<double>() / ranks;
-  result.accuracy = on_host[1].item<double>() / (ranks * static_cast<double>(n) * static_cast<double>(passes.size()));
-  result.requests = {.save = on_host[2].item<double>() > 0, .stop = on_host[3].item<double>() > 0};
   result.side = images.size(3);
-  return result;
+  const double images_seen =
+      static_cast<double>(run.ranks.size()) * static_cast<double>(n) * static_cast<double>(passes.size());
+
+  const auto tell = [&run, result, expectation, late, overflow_is_usual, on_host, images_seen] {
+    StepResult told = result;
+    const std::vector<double> totals = on_host->values();
+    told.loss = totals[0] / run.ranks.size();
+    told.accuracy = totals[1] / images_seen;
+    told.requests = {.save = totals[2] > 0, .stop = totals[3] > 0};
+    if (late && totals[4] != run.ranks.size()) {
+      told.finite = overflow_is_usual;
+      told.skipped = true;
+      expectation.disappoint(overflow_is_usual);
+      if (run.scaler) told.scale = run.scaler->scale();
+    }
+    return told;
+  };
+  return {.result = tell, .take_back = [expectation] { expectation.take_back(); }};
 }
 
 }  // namespace
@@ -259,7 +307,11 @@ std::vector<NetInput> net_inputs(Run& run, const Batch& batch) {
   return inputs;
 }
 
-StepResult train_step(Run& run, const Batch& batch, const Requests& requests) {
+bool step_waits(const Run& run) {
+  return !run.settle_late || (run.sam && run.sam->due()) || run.config.auto_microbatch_size;
+}
+
+PendingStep launch_step(Run& run, const Batch& batch, const Requests& requests) {
   while (true) {
     try {
       return try_step(run, batch, requests);
@@ -267,6 +319,10 @@ StepResult train_step(Run& run, const Batch& batch, const Requests& requests) {
       halve_micro_batch(run, batch.images.size(0));
     }
   }
+}
+
+StepResult train_step(Run& run, const Batch& batch, const Requests& requests) {
+  return launch_step(run, batch, requests).result();
 }
 
 }  // namespace mosaic

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct StepResult {
   double accuracy = 0;    // top-1 of the training-mode logits, of both passes of a SAM step, on the unmixed labels
   std::int64_t side = 0;  // width in pixels of what the net saw
   bool sam_step = false;  // two passes
+  double scale = 1;       // of the gradients, as the step leaves it: GradientScaler's
   bool skipped = false;   // no update: gradients were not finite, or a pass of SAM was of no use
   bool finite =
       true;  // loss and gradients; also where they overflow under a gradient scale above 1, which is halved then
@@ -36,13 +38,32 @@ struct NetInput {
 /// functions of where it is.
 std::vector<NetInput> net_inputs(Run& run, const Batch& batch);
 
+/// A step that was launched: on a GPU it may still be under way, or wait behind another one.
+struct PendingStep {
+  /// What the step tells. Waits until the device has made it, but not for what was launched behind it. Call once for each step, in their
+  /// order. Where a step was skipped, one that was launched behind it has changed nothing on the device: take it back, and
+  /// launch it anew.
+  std::function<StepResult()> result;
+  /// As if the step had not been launched; instead of `result`.
+  std::function<void()> take_back;
+};
+
+/// Whether launch_step would wait for the device at the step that is next: always, unless run.settle_late; and even then where the host has
+/// to decide in the middle of the step: where SAM is due, where the micro-batch is found by trial. Such a step must
+/// not be launched behind one whose result is not known.
+bool step_waits(const Run& run);
+
 /// One optimizer step on this rank's part of the global batch, in the order in which the data flows: ColOut, resizing; per pass
 /// and micro-batch MixUp, label smoothing, forward, loss, backward; mean of the gradients over the ranks; SAM around it all;
 /// update. Reads `run.now.batch`; changes weights, momentum and running statistics, not `run.now`: see `finish_batch`.
 /// Without an update where loss or gradients are not finite, on all ranks alike.
+/// Unless step_waits(run), nothing in here waits for the device.
 /// @param requests  this rank's, to be agreed on: that costs no message of its own
 /// Collective. At its start all ranks take over rank 0's running statistics, which is the history that counts
 /// (recipes section 7.5).
+PendingStep launch_step(Run& run, const Batch& batch, const Requests& requests = {});
+
+/// The same, and its result.
 StepResult train_step(Run& run, const Batch& batch, const Requests& requests = {});
 
 }  // namespace mosaic

@@ -51,6 +51,7 @@ TEST_CASE("keys that a file leaves out have the defaults of the baseline", "[con
   CHECK(c.model.num_classes == 1000);
   CHECK_FALSE(c.model.freeze_batch_norm);
   CHECK(c.fused_layers);
+  CHECK_FALSE(c.cuda_graphs);
   CHECK(c.gradient_bucket_bytes == 4'000'000);
   CHECK_FALSE(c.bf16_gradient_exchange);
   CHECK(c.train_dataset.path == "/data");
@@ -106,7 +107,8 @@ TEST_CASE("nothing behind the '=' is null", "[config]") {
 TEST_CASE("the resolved configuration reads back to the same one", "[config]") {
   const YamlFile file(
       "run_name: \"it's 3: #1\"\nis_train: false\nseed: 4294967295\nmax_duration: 0x10\neval_interval: 250ba\n"
-      "device_train_microbatch_size: 3\ndevice: cpu\nfused_layers: false\n"
+      "device_train_microbatch_size: 3\ndevice: cpu\nfused_layers: false\ncuda_graphs: true\n"
+      "cudnn_benchmark: true\n"
       "gradient_bucket_bytes: 1000\nbf16_gradient_exchange: true\n"
       "model: {name: resnet101, loss_name: binary_cross_entropy, num_classes: 7, width: 16, freeze_batch_norm: true}\n"
       "eval_dataset: {path: \"yes\", resize_size: 0, crop_size: 100, batch_size: 9007199254740993}\n"
@@ -135,6 +137,8 @@ TEST_CASE("the resolved configuration reads back to the same one", "[config]") {
   CHECK(b.model.width == 16);
   CHECK(b.model.freeze_batch_norm);
   CHECK_FALSE(b.fused_layers);
+  CHECK(b.cuda_graphs);
+  CHECK(b.cudnn_benchmark);
   CHECK(b.gradient_bucket_bytes == 1000);
   CHECK(b.bf16_gradient_exchange);
   CHECK(a.train_dataset.path == "/data/{run_name} \\ \u00fc");  // data have no run
@@ -175,6 +179,8 @@ TEST_CASE("the resolved configuration has each key once, with its value", "[conf
         "device: auto\n"
         "precision: null\n"
         "fused_layers: true\n"
+        "cuda_graphs: false\n"
+        "cudnn_benchmark: false\n"
         "gradient_bucket_bytes: 4000000\n"
         "bf16_gradient_exchange: false\n"
         "initial_evaluation: true\n"

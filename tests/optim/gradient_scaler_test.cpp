@@ -12,13 +12,13 @@ namespace {
 TEST_CASE("unscaling divides by the scale and finds what is not finite", "[optim]") {
   const GradientScaler scaler;
   at::Tensor gradients = at::full({1000}, 65536.0f);
-  CHECK(scaler.unscale(gradients));
+  CHECK(scaler.unscale(gradients).item<bool>());
   CHECK(at::equal(gradients, at::ones({1000})));
   for (const float bad : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
                           std::numeric_limits<float>::quiet_NaN()}) {
     gradients.fill_(1);
     gradients[999] = bad;
-    CHECK_FALSE(scaler.unscale(gradients));
+    CHECK_FALSE(scaler.unscale(gradients).item<bool>());
   }
 }
 

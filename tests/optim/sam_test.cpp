@@ -23,7 +23,8 @@ TEST_CASE("uphill is along the gradient, rho far over all parameters, and back i
                    b = at::ones({1}, at::kDouble).requires_grad_(true);
   a.mutable_grad() = at::full({1}, 3.0, at::kDouble);
   b.mutable_grad() = at::full({1}, 4.0, at::kDouble);
-  const auto before = move_uphill({a, b}, {.rho = 0.5});
+  const std::vector<at::Tensor> before = {at::empty({1}, at::kDouble), at::empty({1}, at::kDouble)};
+  move_uphill({a, b}, {.rho = 0.5}, before);
   CHECK(a.item<double>() == Approx(0.3).epsilon(1e-12));
   CHECK(b.item<double>() == Approx(1.4).epsilon(1e-12));
   move_back({a, b}, before);
@@ -34,7 +35,7 @@ TEST_CASE("uphill is along the gradient, rho far over all parameters, and back i
 TEST_CASE("a gradient of 0 leads nowhere", "[optim]") {
   const at::Tensor w = at::ones({2}).requires_grad_(true);
   w.mutable_grad() = at::zeros({2});
-  move_uphill({w}, {});
+  move_uphill({w}, {}, {at::empty({2})});
   CHECK(at::equal(w, at::ones({2})));
 }
 

@@ -1,5 +1,6 @@
 """Weights go to torch, torchvision and timm and come from there: strictly the same names, the same logits to 1e-5."""
 
+import itertools
 import os
 import pathlib
 import re
@@ -115,6 +116,19 @@ class WeightsTest(ProgramTest):
                 same = [torch.equal(exported["average.pth"][k], exported["average.safetensors"][k]) for k in exported["average.pth"]]
                 self.assertTrue(all(same))
                 self.assertFalse(torch.equal(exported["average.pth"]["conv1.weight"], exported["raw.pth"]["conv1.weight"]))
+
+    def test_an_export_of_every_net_loads_strictly_in_torchvision_and_gives_the_same_logits(self):
+        every = list(itertools.product(NETS, (False, True)))
+        for name, blur in every if os.environ.get("MOSAIC_EXPORTS") == "all" else [("resnet34", False), ("resnet50", True)]:
+            with self.subTest(net=name, blurpool=blur):
+                trained = self.train("run", model__name=name, max_duration="1ba", train_dataset__crop_size=16, initial_evaluation="false",
+                                     save_overwrite="true", algorithms="{blurpool: {}}" if blur else "{}")
+                out = self.folder / "out.safetensors"
+                result = job.run(["--export", trained / "checkpoints", out])
+                self.assertEqual(result.code, job.DONE, result)
+                net = getattr(torchvision.models, name)(num_classes=3).eval()
+                net.load_state_dict(load_file(out), strict=True)
+                self.assert_same(self.our_logits(name, 3, out, blur), with_blur_pool(net) if blur else net)
 
     def test_a_run_begins_with_given_weights_and_a_new_last_layer_for_other_classes(self):
         net = fill(torchvision.models.resnet18(num_classes=1000), 6)

@@ -4,13 +4,16 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "catch.h"
 #include "comm/mpi_session.h"
 #include "device/device_batch.h"
+#include "device/host_copy.h"
 #include "golden_tensors.h"
 #include "model/gpu_check.h"
+#include "optim/gpu_sgd_check.h"
 #include "train/device_choice.h"
 #include "train/train_step.h"
 
@@ -110,6 +113,59 @@ TEST_CASE("every kernel of ours agrees with LibTorch's operators on this GPU", "
   const GpuRanks ranks;
   if (!ranks.group) return;
   for (const std::string& line : disagreements(gpu_layers(), ranks.device)) FAIL_CHECK(line);
+  for (const std::string& line : disagreements(gpu_sgd(), ranks.device)) FAIL_CHECK(line);
+}
+
+TEST_CASE("numbers of a GPU are copied to the host as they are when their turn comes", "[train][gpu]") {
+  const GpuRanks ranks;
+  if (!ranks.group) return;
+  const auto options = at::TensorOptions(ranks.device).dtype(at::kDouble);
+  const at::Tensor numbers = at::zeros({2}, options);
+  for (int round = 0; round < 100; ++round) {
+    numbers.fill_(sent_to(ranks.device, at::full({}, round, at::kDouble)));
+    const HostCopy copy(numbers);
+    numbers.fill_(-1);
+    CHECK(copy.values() == std::vector<double>{1.0 * round, 1.0 * round});
+  }
+}
+
+TEST_CASE("a step on a GPU that is not finite changes nothing there, nor does the one behind it", "[train][gpu]") {
+  const GpuRanks ranks;
+  if (!ranks.group) return;
+  for (const auto type : {at::kFloat, at::kDouble}) {  // by the kernel, and by LibTorch's operators
+    Config config;
+    config.model = {.name = "resnet18", .num_classes = 5};
+    config.precision = Precision::kFp32;
+    config.train_dataset.batch_size = 8;
+    config.optimizer = {.lr = 0.1, .momentum = 0.9, .weight_decay = 1e-3};
+    config.scheduler.t_warmup = {0, TimeUnit::kEpoch};
+    const auto run = build_run(config, *ranks.group, ranks.device, type, 80);
+    REQUIRE_FALSE(step_waits(*run));
+    Batch good = batch_of_rank(ranks.group->rank(), ranks.group->size(), ranks.device);
+    good.images = good.images.to(type);
+    const Batch bad{good.images * std::numeric_limits<double>::quiet_NaN(), good.labels};
+    CHECK(train_step(*run, good).finite);
+    if (ranks.group->size() > 1) ranks.group->broadcast(buffer_of(run->buffers), 0);
+    const auto state = [&] {
+      std::vector<at::Tensor> all = {run->buffers.cpu()};
+      for (const at::Tensor& t : run->sgd.parameters()) all.push_back(t.detach().cpu());
+      for (const at::Tensor& t : run->sgd.momentum()) all.push_back(t.cpu());
+      return all;
+    };
+    const auto before = state();
+
+    const PendingStep first = launch_step(*run, bad), behind = launch_step(*run, good);
+    const StepResult result = first.result();
+    behind.take_back();
+
+    CHECK_FALSE(result.finite);
+    CHECK(run->net.batches_tracked() == 1);
+    const auto after = state();
+    REQUIRE(after.size() == before.size());
+    for (std::size_t i = 0; i < before.size(); ++i) CHECK(at::equal(after[i], before[i]));
+    CHECK(train_step(*run, good).finite);
+    CHECK_FALSE(at::equal(state()[1], before[1]));
+  }
 }
 
 TEST_CASE("bytes are normalised on a GPU with the bits of a CPU, in both layouts", "[train][gpu]") {
@@ -150,6 +206,34 @@ TEST_CASE("a step on a GPU with fused layers is the step without them, up to rou
     CHECK(losses[1] == Approx(losses[0]).epsilon(tolerance));
     CHECK(((gradients[1] - gradients[0]).norm() / gradients[0].norm()).item<double>() <= tolerance);  // ReLUs flip
   }
+}
+
+TEST_CASE("steps by captured graphs are those by operators, with SAM, mixing and images of two sizes", "[train][gpu]") {
+  const GpuRanks ranks;
+  if (!ranks.group) return;
+  Config config;
+  config.model = {.name = "resnet50", .num_classes = 5};
+  config.train_dataset.batch_size = 8;
+  config.precision = Precision::kFp32;
+  config.optimizer = {.lr = 0.01, .momentum = 0.9, .weight_decay = 1e-3};
+  config.scheduler.t_warmup = {0, TimeUnit::kEpoch};
+  config.algorithms.mixup.emplace();
+  config.algorithms.stochastic_depth.emplace();
+  config.algorithms.sam = SamConfig{.rho = 0.1, .interval = 3};
+  const auto plain = build_run(config, *ranks.group, ranks.device, at::kFloat, 800);
+  config.cuda_graphs = true;
+  const auto captured = build_run(config, *ranks.group, ranks.device, at::kFloat, 800);
+  REQUIRE(captured->captured);
+  for (int step = 0; step < 20; ++step, ++plain->now.batch, ++captured->now.batch) {
+    Batch batch = batch_of_rank(ranks.group->rank(), ranks.group->size(), ranks.device);
+    batch.images = (batch.images + 0.1 * step).to(at::kFloat);
+    if (step % 2 == 1) batch.images = batch.images.narrow(2, 0, 24).narrow(3, 0, 24);
+    const StepResult a = train_step(*plain, batch), b = train_step(*captured, batch);
+    CHECK(b.loss == Approx(a.loss).epsilon(2e-2));
+    CHECK(b.accuracy == a.accuracy);
+  }
+  CHECK(captured->captured->in_use() == 2);
+  CHECK(captured->net.batches_tracked() == plain->net.batches_tracked());
 }
 
 }  // namespace

@@ -115,6 +115,35 @@ TEST_CASE("micro-batches are halved until memory suffices, and one image that is
   check_same(state_of(*run), before);
 }
 
+/// Has no memory for the first batch's kept lines, which are drawn before a step's first pass.
+class FailingDraws : public KeyedStepDraws {
+ public:
+  KeptLines kept_lines(const ColOutConfig& config, std::int64_t height, std::int64_t width,
+                       const DrawKey& key) override {
+    TORCH_CHECK_WITH(OutOfMemoryError, std::exchange(failed_, true), "injected");
+    return KeyedStepDraws::kept_lines(config, height, width, key);
+  }
+
+ private:
+  bool failed_ = false;
+};
+
+TEST_CASE("where one rank has no memory for what is done to the whole batch, no rank waits for it", "[train][mpi]") {
+  const auto ranks = mpi_process_group();
+  Config config = config_of(ranks->size());
+  config.algorithms.colout.emplace();
+  const auto run = build_run(config, *ranks, at::kCPU, at::kFloat, 800);
+  if (ranks->rank() == ranks->size() - 1) run->draws = std::make_unique<FailingDraws>();
+  const StepResult result = train_step(*run, batch_of(ranks->rank()));
+
+  config.auto_microbatch_size = false;
+  config.device_train_microbatch_size = kImages / 2;
+  const auto expected = build_run(config, *ranks, at::kCPU, at::kFloat, 800);
+  CHECK(result.loss == train_step(*expected, batch_of(ranks->rank())).loss);
+  CHECK(run->micro_batch == kImages / 2);
+  check_same(state_of(*run), state_of(*expected));
+}
+
 TEST_CASE("without `auto` a lack of memory is an error", "[train]") {
   const auto one = single_process();
   Config config = config_of(1);
