@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/amx_convolution.h"
 #include "model/direct_blur.h"
 #include "model/fused_batch_norm.h"
 #include "model/pointwise_convolution.h"
@@ -27,11 +28,12 @@ struct ConvolutionPass {
   at::Tensor input, weight;  // as convolved: after the blur, in the input's type
   std::int64_t blur_stride;  // 0: there is no blur
   std::int64_t stride, padding;
-  std::int64_t height, width;  // before the blur
+  std::int64_t height, width;         // before the blur
+  std::optional<AmxConvolution> amx;  // else, if it can
   std::optional<PointwiseConvolution> pointwise;
 
   /// @param from  the weight is converted to its type, once for each Autocast
-  ConvolutionPass(const Convolution& conv, const at::Tensor& from)
+  ConvolutionPass(const Convolution& conv, const at::Tensor& from, const AmxKernels* kernels)
       : weight(at::autocast::cached_cast(from.scalar_type(), conv.weight, from.device().type()).detach()),
         blur_stride(conv.blur.defined() ? 1 : 0),
         stride(conv.stride),
@@ -41,12 +43,16 @@ struct ConvolutionPass {
     // A 1x1 convolution looks at single pixels: those of the blurred image that it would step over need not be made.
     if (blur_stride > 0 && weight.size(2) == 1 && weight.size(3) == 1 && padding == 0) std::swap(blur_stride, stride);
     input = blur_stride > 0 ? blur(from, blur_stride) : from;
-    if (PointwiseConvolution::can_take(weight, padding)) pointwise = {weight, stride};
+    if (kernels && AmxConvolution::can_take(input, weight, stride, padding))
+      amx.emplace(*kernels, weight, stride);
+    else if (PointwiseConvolution::can_take(weight, padding))
+      pointwise = {weight, stride};
   }
 
   bool images_by_products() const { return pointwise && pointwise->faster_for_images(input); }
 
   at::Tensor forward() const {
+    if (amx) return amx->forward(input);
     if (images_by_products()) return pointwise->forward(input);
     return in_channels_last(at::conv2d(input, weight, {}, {stride, stride}, {padding, padding}));
   }
@@ -55,6 +61,13 @@ struct ConvolutionPass {
     at::Tensor input, weight;
   };
   Gradients backward(const at::Tensor& dy) const {
+    auto [dx, dw] = convolution_backward(dy);
+    return {blur_stride > 0 ? blur_backward(dx, height, width, blur_stride) : dx, dw};
+  }
+
+  /// Of the convolution without its blur.
+  Gradients convolution_backward(const at::Tensor& dy) const {
+    if (amx) return {amx->input_gradient(dy, input.size(2), input.size(3)), amx->weight_gradient(dy, input)};
     const bool own_dx = images_by_products(), own_dw = pointwise.has_value();
     at::Tensor dx, dw;
     if (!own_dx || !own_dw)
@@ -63,7 +76,7 @@ struct ConvolutionPass {
                                    {0, 0}, 1, {!own_dx, !own_dw, false});
     if (own_dw) dw = pointwise->weight_gradient(dy, input);
     dx = own_dx ? pointwise->input_gradient(dy, input.size(2), input.size(3)) : in_channels_last(dx);
-    return {blur_stride > 0 ? blur_backward(dx, height, width, blur_stride) : dx, dw};
+    return {dx, dw};
   }
 };
 
@@ -73,8 +86,8 @@ struct LayerPass {
   at::Tensor x;  // between the two
   NormPass norm;
 
-  LayerPass(ResidualBlock::Layer& layer, const at::Tensor& from, bool batch_statistics)
-      : conv(layer.conv, from), x(conv.forward()), norm(start_norm(x, layer.norm, batch_statistics)) {}
+  LayerPass(ResidualBlock::Layer& layer, const at::Tensor& from, bool batch_statistics, const AmxKernels* amx)
+      : conv(layer.conv, from, amx), x(conv.forward()), norm(start_norm(x, layer.norm, batch_statistics)) {}
 };
 
 /// A block's forward pass: what its backward pass needs. Not in autograd's hands, which would have to be told every
@@ -107,6 +120,7 @@ struct BlockCall {
   ResidualBlock& block;
   bool batch_statistics;
   const at::Tensor& keep;
+  const AmxKernels* amx;
 };
 
 struct FusedBlock : torch::autograd::Function<FusedBlock> {
@@ -119,10 +133,11 @@ struct FusedBlock : torch::autograd::Function<FusedBlock> {
     at::Tensor z = in_channels_last(branch);
     for (auto& layer : call.block.layers) {
       if (!pass->layers.empty()) z = norm_relu(pass->layers.back().x, pass->layers.back().norm);
-      pass->layers.emplace_back(layer, z, call.batch_statistics);
+      pass->layers.emplace_back(layer, z, call.batch_statistics, call.amx);
     }
     const at::Tensor around = in_channels_last(shortcut);
-    if (call.block.downsample) pass->downsample.emplace(*call.block.downsample, around, call.batch_statistics);
+    if (call.block.downsample)
+      pass->downsample.emplace(*call.block.downsample, around, call.batch_statistics, call.amx);
     if (call.keep.defined()) pass->keep = call.keep.to(at::kFloat).contiguous();
     const LayerPass& last = pass->layers.back();
     at::Tensor y = norm_add_relu(last.x, last.norm, pass->keep, pass->shortcut(around));
@@ -202,7 +217,8 @@ at::Tensor fused_norm_relu(const at::Tensor& x, BatchNorm& norm, bool batch_stat
   return FusedNormRelu::apply(x, norm.weight, norm.bias, norm, batch_statistics);
 }
 
-BlockOutput fused_block(const BlockOutput& x, ResidualBlock& block, bool batch_statistics, const at::Tensor& keep) {
+BlockOutput fused_block(const BlockOutput& x, ResidualBlock& block, bool batch_statistics, const at::Tensor& keep,
+                        const AmxKernels* amx) {
   assert(block.drop_rate == 0 || keep.defined());
   variable_list parameters;
   const auto add = [&](const ResidualBlock::Layer& layer) {
@@ -210,7 +226,7 @@ BlockOutput fused_block(const BlockOutput& x, ResidualBlock& block, bool batch_s
   };
   for (const auto& layer : block.layers) add(layer);
   if (block.downsample) add(*block.downsample);
-  const BlockCall call{block, batch_statistics, keep};
+  const BlockCall call{block, batch_statistics, keep, amx};
   const at::TensorList list(parameters);
   auto y = FusedBlock::apply(x.branch, x.shortcut, list, call);
   return {y[0], y[1]};

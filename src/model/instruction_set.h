@@ -12,6 +12,11 @@ enum class InstructionSet { kPortable, kAvx2, kAvx512 };
 /// LibTorch's own.
 InstructionSet best_instruction_set();
 
+/// Whether this process may use AMX with bfloat16: the best instruction set is AVX-512, the processor has its bfloat16
+/// part and the tiles, and the operating system allows this process their registers, which is asked for here. Then every
+/// thread may.
+bool has_amx();
+
 /// bfloat16, as those kernels store it: the upper half of a float32, rounded to nearest even.
 using Bfloat16Bits = std::uint16_t;
 

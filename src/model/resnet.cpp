@@ -107,7 +107,7 @@ at::Tensor ResNet::forward(const at::Tensor& images, const at::Tensor& keep) {
     for (auto& block : stage) {
       const at::Tensor kept = training_ && block.drop_rate > 0 ? keep.select(0, dropping++) : at::Tensor();
       if (fuse)
-        both = fused_block(both, block, batch_statistics, kept);
+        both = fused_block(both, block, batch_statistics, kept, amx_);
       else
         x = block(x, batch_statistics, kept);
     }

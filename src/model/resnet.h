@@ -13,6 +13,8 @@
 
 namespace mosaic {
 
+struct AmxKernels;
+
 /// Without bias, as all convolutions of a ResNet.
 struct Convolution {
   at::Tensor weight;  // (out, in, k, k)
@@ -89,6 +91,8 @@ class ResNet {
   /// In training, let each block be one function (fused_layers.h), where that is possible: in float32, alone or with autocast to
   /// bfloat16 or, on a GPU, float16. Off in a new net.
   void use_fused_layers(bool fused) { fused_layers_ = fused; }
+  /// By which those blocks compute the convolutions that AmxConvolution can take; null, as in a new net: by none.
+  void use_amx(const AmxKernels* kernels) { amx_ = kernels; }
 
   /// Moves and converts all tensors; parameters are new ones afterwards: call before an optimizer is built.
   void to(at::Device device, at::ScalarType type);
@@ -123,6 +127,7 @@ class ResNet {
 
   bool training_ = true;
   bool fused_layers_ = false;
+  const AmxKernels* amx_ = nullptr;
   bool freeze_batch_norm_;
   ResidualBlock::Layer stem_;
   MaxPool max_pool_;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "batch/sampler.h"
+#include "model/amx_check.h"
 #include "model/blur_pool.h"
 #include "model/channels_last.h"
 #include "model/gpu_check.h"
@@ -22,6 +23,16 @@ bool can_trust_kernels(at::Device gpu) {
   for (const std::string& line : found) log_warning(mosaic::str("GPU kernel ", line));
   if (!found.empty()) log_warning("fused_layers: LibTorch's operators are used instead of these kernels");
   return found.empty();
+}
+
+/// The kernels for AMX, where this processor has it and they compute on it what they should.
+const AmxKernels* trusted_amx_kernels() {
+  const AmxKernels* kernels = amx_kernels();
+  if (!kernels) return nullptr;
+  const auto found = disagreements(*kernels);
+  for (const std::string& line : found) log_warning(mosaic::str("AMX kernel: ", line));
+  if (!found.empty()) log_warning("fused_layers: LibTorch's convolutions are used instead of the kernels for AMX");
+  return found.empty() ? kernels : nullptr;
 }
 
 /// The optimizer's kernel for GPUs, if it computes what it should on this one.
@@ -89,6 +100,7 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
   const AlgorithmsConfig& algorithms = config.algorithms;
   // In float64, which tests use, nothing is cast.
   const auto autocast_to = type == at::kFloat ? autocast_type(config, device) : std::nullopt;
+  if (config.fused_layers && device.is_cpu() && autocast_to == at::kBFloat16) net.use_amx(trusted_amx_kernels());
   if (device.is_cpu() && autocast_to == at::kBFloat16 && !has_bfloat16())
     log_warning(
         "precision: got amp_bf16, but this processor has neither AVX-512 BF16 nor AMX and imitates it: steps take "

@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 # Headers of the C library and the system; everything else with a dot or a slash in its name belongs to some library.
-SYSTEM = re.compile(r"(sys|linux)/.*\.h|(arm_acle|dlfcn|fcntl|immintrin|malloc|nmmintrin|poll|pthread|pwd|sched|setjmp|signal|unistd|x86intrin)\.h")
+SYSTEM = re.compile(r"(sys|linux)/.*\.h|(arm_acle|cpuid|dlfcn|fcntl|immintrin|malloc|nmmintrin|poll|pthread|pwd|sched|setjmp|signal|unistd|x86intrin)\.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 
 

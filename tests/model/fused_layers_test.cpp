@@ -13,6 +13,7 @@
 #include "golden_tensors.h"
 #include "model/blur_pool.h"
 #include "model/channels_last.h"
+#include "model/emulated_amx.h"
 #include "model/fused_batch_norm.h"
 #include "model/stochastic_depth.h"
 
@@ -107,7 +108,7 @@ class AutocastToBfloat16 {
 /// All that a pass makes: by name, and in double.
 using Results = std::vector<std::pair<std::string, at::Tensor>>;
 
-enum class Path { kPlain, kFused };
+enum class Path { kPlain, kFused, kFusedWithAmx };
 
 /// Forward and backward of a copy of `block` with parameters of type `parameters` on `x`, through two outputs with
 /// gradients of their own, as in a net.
@@ -119,11 +120,12 @@ Results run(const ResidualBlock& original, const Shape& shape, at::ScalarType pa
   {
     std::optional<AutocastToBfloat16> autocast;
     if (x.scalar_type() == at::kBFloat16) autocast.emplace();
-    if (path == Path::kFused) {
-      y = fused_block({input, input}, block, !shape.frozen, keep);
-    } else {
+    if (path == Path::kPlain) {
       y.branch = block(input, !shape.frozen, keep);
       y.shortcut = y.branch;
+    } else {
+      const AmxKernels* amx = path == Path::kFusedWithAmx ? &test::emulated_amx() : nullptr;
+      y = fused_block({input, input}, block, !shape.frozen, keep, amx);
     }
   }
   CHECK(y.branch.scalar_type() == x.scalar_type());
@@ -175,15 +177,17 @@ TEST_CASE("a fused block is the composition of its operators: forward, backward,
     // LibTorch 2.15 leaves parts of the weight's gradient unwritten there, on a processor with AVX-512 BF16.
     if (shape.stride == 2 && shape.height == 1) continue;
     const Results plain_half = all(at::kBFloat16, at::kFloat, Path::kPlain);
-    const Results fused_half = all(at::kBFloat16, at::kFloat, Path::kFused);
-    for (std::size_t k = 0; k < exact.size(); ++k) {
-      INFO("shape " << i << ", " << exact[k].first << " in bfloat16");
-      const double mine = distance(fused_half[k].second, exact[k].second);
-      const double theirs = distance(plain_half[k].second, exact[k].second);
-      CHECK(mine <= 1.5 * theirs + 2e-3);
-      if (mine == 0 || theirs == 0) continue;
-      logarithms += std::log(mine / theirs);
-      ++ratios;
+    for (const Path path : {Path::kFused, Path::kFusedWithAmx}) {
+      const Results fused_half = all(at::kBFloat16, at::kFloat, path);
+      for (std::size_t k = 0; k < exact.size(); ++k) {
+        INFO("shape " << i << ", " << exact[k].first << " in bfloat16" << (path == Path::kFused ? "" : ", AMX"));
+        const double mine = distance(fused_half[k].second, exact[k].second);
+        const double theirs = distance(plain_half[k].second, exact[k].second);
+        CHECK(mine <= 1.5 * theirs + 2e-3);
+        if (mine == 0 || theirs == 0) continue;
+        logarithms += std::log(mine / theirs);
+        ++ratios;
+      }
     }
   }
   // Of the 8 bits of a bfloat16 every rounding takes its part: there are fewer of them in a fused block.
@@ -237,6 +241,36 @@ TEST_CASE("a net with fused layers trains as one without", "[model]") {
         }
         CHECK(distance(fused[0].second, exact[0].second) <= 1e-4);
       }
+}
+
+TEST_CASE("a net computes convolutions by AMX's kernels where it was given them, in bfloat16", "[model]") {
+  static int products = 0, gradients = 0;
+  AmxKernels counted = test::emulated_amx();
+  counted.multiply = [](const AmxProduct& p) {
+    ++products;
+    test::emulated_amx().multiply(p);
+  };
+  counted.add_gradient = [](const AmxGradient& g) {
+    ++gradients;
+    test::emulated_amx().add_gradient(g);
+  };
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);  // for the counts
+  ResNet net({.name = "resnet18", .num_classes = 10}, at::detail::createCPUGenerator(17));
+  use_channels_last(net);
+  net.use_fused_layers(true);
+  net.use_amx(&counted);
+  const auto step = [&](bool bfloat16) {
+    std::optional<AutocastToBfloat16> autocast;
+    if (bfloat16) autocast.emplace();
+    net.forward(some_images(2, 32)).sum().backward();
+  };
+  step(false);
+  CHECK(products == 0);
+  step(true);
+  at::set_num_threads(threads);
+  CHECK(products >= 2 * (13 + 3));  // 3x3 and downsampling 1x1, forward and backward
+  CHECK(gradients >= 13 + 3);
 }
 
 TEST_CASE("in float64 and in evaluation the switch changes no bit", "[model]") {

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Look into the object files that are compiled for one instruction set: none may hold code that runs, or that others call, before
 the processor is known. That is code of static initialisers, and inline functions and instances of templates that the linker may
-choose for the whole program.
+choose for the whole program. And those for AMX, which few machines can run, must hold its instructions.
 
 usage: kernel_objects_test.py OBJECT...
 """
 
+import os
 import subprocess
 import sys
 
@@ -24,6 +25,9 @@ def faults(path):
     for section in (".init_array", ".ctors", ".preinit_array"):
         if section in sections:
             found.append(f"has a section {section}")
+    if os.path.basename(path).startswith("amx"):
+        code = subprocess.run(["objdump", "-d", path], check=True, capture_output=True, text=True).stdout
+        found += [f"without {word}" for word in ("ldtilecfg", "tileloadd", "tdpbf16ps", "tilestored", "tilerelease") if word not in code]
     return [f"{path}: {fault}" for fault in found]
 
 
