@@ -12,6 +12,8 @@
 #include "base/node_memory.h"
 #include "catch.h"
 #include "comm/mpi_session.h"
+#include "cuda_emulation.h"
+#include "optim/gpu_sgd.cuh"
 #include "shards/make_shards.h"
 #include "support.h"
 #include "train/checkpoint.h"
@@ -20,6 +22,9 @@
 
 namespace mosaic {
 namespace {
+
+void* no_stream() { return nullptr; }
+const GpuSgd kEmulatedSgd{start_sgd, no_stream};
 
 /// A folder that all ranks share.
 class SharedFolder {
@@ -97,6 +102,8 @@ class Trial {
 
   /// With a scale of the gradients that has long been growing.
   bool with_scaler = false;
+  /// Late runs update the weights as on a GPU.
+  bool by_gpu_kernel = false;
 
   /// Makes the gradients of the steps in `batches` NaN on the last rank, once each.
   void make_nan(std::set<std::int64_t> batches) {
@@ -116,6 +123,11 @@ class Trial {
     const auto run = build_run(config, *ranks_, at::kCPU, at::kFloat, data->train_shards->size());
     run->settle_late = late;
     if (with_scaler) run->scaler.emplace().set_state({.scale = 4, .finite_steps = GradientScaler::kGrowthInterval - 2});
+    if (late && by_gpu_kernel)
+      run->sgd = DecoupledSgd(run->sgd.parameters(), {.initial_lr = config.optimizer.lr,
+                                                      .momentum = config.optimizer.momentum,
+                                                      .weight_decay = config.optimizer.weight_decay,
+                                                      .gpu = &kEmulatedSgd});
     // By rank 0's view: another one may see the folder before or after it was made.
     if (!gather_texts(std::filesystem::exists(config.save_folder) ? "there" : "")[0].empty())
       load_checkpoint(config.save_folder, *run, data->train_shards->fingerprint());
@@ -203,6 +215,16 @@ TEST_CASE("steps that are not finite are left out late as at once", "[train][mpi
     CHECK(at_once.numbers[3] == 5);
     check_same(late, at_once);
   }
+  SECTION("by the kernel for GPUs") {
+    trial.by_gpu_kernel = true;
+    trial.make_nan({0, 3});
+    check_same(trial.run("late", true), trial.run("at-once", false));
+  }
+  SECTION("under a gradient scale, which would have grown") {
+    trial.with_scaler = true;
+    trial.make_nan({1});
+    check_same(trial.run("late", true), trial.run("at-once", false));
+  }
   SECTION("under a gradient scale, which is halved and goes on") {
     trial.with_scaler = true;
     trial.make_nan({3, 4, 5, 6, 9});  // the scale grows to 8 after two steps, and falls below 1
@@ -223,6 +245,7 @@ TEST_CASE("a first step that is not finite leaves no momentum, also where nothin
   Trial trial;
   trial.config().on_nonfinite = OnNonfinite::kSkip;
   trial.config().max_duration = {3, TimeUnit::kBatch};
+  trial.by_gpu_kernel = true;
   trial.make_nan({0, 1, 2});
   const Outcome at_once = trial.run("at-once", false), late = trial.run("late", true);
   check_same(late, at_once);
@@ -262,6 +285,7 @@ TEST_CASE("a rollback goes on behind the same batch late as at once", "[train][m
 TEST_CASE("who asks a run to stop or to save is heard one step late, and the run goes on as one that was never asked",
           "[train][mpi]") {
   Trial trial;
+  trial.config().eval_interval = {1, TimeUnit::kEpoch};
   const Outcome whole = trial.run("whole", false);
   trial.disturb = [&](Run& run, std::int64_t batch) {
     if (batch != 4 || trial.rank() != 0) return;
