@@ -22,9 +22,20 @@ void check_cuda(cudaError_t status, const char* call) {
   if (status != cudaSuccess) throw Error(str(call, " failed: ", cudaGetErrorString(status)), kExitCrash);
 }
 
+/// A pool of memory that graphs share. LibTorch gives it up with the last of them, and it cannot be used again after that.
+struct Pool {
+  c10::MempoolId_t id = at::cuda::graph_pool_handle();
+};
+
 class CudaGraph : public CapturedGraph {
  public:
+  explicit CudaGraph(std::shared_ptr<const Pool> pool) : pool_(std::move(pool)) {}
   void start() override { graph.replay(); }
+
+ private:
+  std::shared_ptr<const Pool> pool_;
+
+ public:
   at::cuda::CUDAGraph graph;
 };
 
@@ -32,16 +43,17 @@ class CudaGraph : public CapturedGraph {
 /// it must be the same stream for all graphs.
 class CudaGraphCapture : public GraphCapture {
  public:
-  explicit CudaGraphCapture(at::Device gpu)
-      : stream_(c10::cuda::getStreamFromPool(false, gpu.index())), pool_(at::cuda::graph_pool_handle()) {}
+  explicit CudaGraphCapture(at::Device gpu) : stream_(c10::cuda::getStreamFromPool(false, gpu.index())) {}
 
   std::unique_ptr<CapturedGraph> capture(const std::function<void()>& work) override {
     check_cuda(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
     c10::cuda::CUDACachingAllocator::emptyCache();  // graphs cannot use what is kept for others
-    auto captured = std::make_unique<CudaGraph>();
+    auto pool = pool_.lock();
+    if (!pool) pool_ = pool = std::make_shared<const Pool>();
+    auto captured = std::make_unique<CudaGraph>(pool);
     const c10::cuda::CUDAStreamGuard here(stream_);
     // Other threads may do what must not be captured: those that read data let go of page-locked memory.
-    captured->graph.capture_begin(pool_, cudaStreamCaptureModeThreadLocal);
+    captured->graph.capture_begin(pool->id, cudaStreamCaptureModeThreadLocal);
     try {
       work();
     } catch (...) {
@@ -62,7 +74,7 @@ class CudaGraphCapture : public GraphCapture {
   }
 
   c10::cuda::CUDAStream stream_;
-  c10::MempoolId_t pool_;
+  std::weak_ptr<const Pool> pool_;  // of the graphs that there are
 };
 
 }  // namespace

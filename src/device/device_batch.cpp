@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "device/gpu_normalise.h"
+#include "device/host_copy.h"
 #include "device/pinned_memory.h"
 
 namespace mosaic {
@@ -18,7 +19,7 @@ constexpr NormaliseConstants kImageNet{{123.675f, 116.28f, 103.53f}, {58.395f, 5
 
 /// (1, 3, 1, 1). Computed each time: three numbers, and no state that a second device or type could find wrong.
 at::Tensor channel_values(const float (&v)[3], at::Device device, at::ScalarType type) {
-  return at::tensor({v[0], v[1], v[2]}).view({1, 3, 1, 1}).to(device, type);
+  return sent_to(device, at::tensor({v[0], v[1], v[2]}).view({1, 3, 1, 1}).to(type));
 }
 
 at::Tensor by_operators(const at::Tensor& images, at::ScalarType type, at::MemoryFormat layout) {

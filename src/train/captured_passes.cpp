@@ -38,6 +38,19 @@ double difference(const at::Tensor& a, const at::Tensor& b) {
   return distance == 0 ? 0 : distance / b.norm().item<double>();
 }
 
+/// That of the parameter with the largest one. @param flat  gradients, as FlatGradients has them
+double difference_of_parameters(const Run& run, const at::Tensor& flat) {
+  const at::Tensor& expected = run.gradients.flat();
+  std::vector<at::Tensor> distances, sizes;
+  for (const at::Tensor& p : run.sgd.parameters()) {
+    const std::int64_t begin = p.grad().storage_offset();
+    sizes.push_back(expected.narrow(0, begin, p.numel()));
+    distances.push_back(flat.narrow(0, begin, p.numel()) - sizes.back());
+  }
+  const at::Tensor distance = at::stack(at::_foreach_norm(distances)), size = at::stack(at::_foreach_norm(sizes));
+  return (distance / size.clamp_min(CapturedPasses::kSmallest * size.norm())).max().item<double>();
+}
+
 std::string sizes_of(const at::Tensor& images) {
   return mosaic::str(images.size(0), " images of ", images.size(2), " x ", images.size(3), " pixels");
 }
@@ -117,7 +130,10 @@ class CapturedPass {
 CapturedPasses::CapturedPasses(std::unique_ptr<GraphCapture> capture) : capture_(std::move(capture)) {}
 CapturedPasses::~CapturedPasses() = default;
 
-void CapturedPasses::drop() { shapes_.clear(); }
+void CapturedPasses::drop() {
+  shapes_.clear();
+  has_graphs_ = false;
+}
 
 int CapturedPasses::in_use() const {
   return static_cast<int>(std::count_if(shapes_.begin(), shapes_.end(),
@@ -125,6 +141,7 @@ int CapturedPasses::in_use() const {
 }
 
 NetPassResult CapturedPasses::run(Run& run, const NetPassInput& input, bool complete) {
+  if (given_up_) return pass_by_operators(run, input, complete);
   Shape& shape = shapes_[{input.images.size(0), input.images.size(2), input.images.size(3)}];
   switch (shape.state) {
     case Shape::State::kWarmsUp:
@@ -137,6 +154,23 @@ NetPassResult CapturedPasses::run(Run& run, const NetPassInput& input, bool comp
     case Shape::State::kRefused:
       break;
   }
+  return by_operators(run, input, complete);
+}
+
+/// Where graphs hold memory, there may be too little: the pass is made again without them.
+NetPassResult CapturedPasses::by_operators(Run& run, const NetPassInput& input, bool complete) {
+  if (!has_graphs_) return pass_by_operators(run, input, complete);
+  const PassState before(run);
+  try {
+    return pass_by_operators(run, input, false);  // what has left the rank could not be taken back
+  } catch (const c10::OutOfMemoryError&) {
+    drop();
+    given_up_ = true;
+    log_warning(mosaic::str("cuda_graphs: there is not the memory for graphs beside a pass over ",
+                            sizes_of(input.images), ": the run goes on without them"));
+    if (run.net.device().is_cuda()) at::accelerator::emptyCache();
+  }
+  before.restore(run);
   return pass_by_operators(run, input, complete);
 }
 
@@ -144,12 +178,13 @@ NetPassResult CapturedPasses::capture(Run& run, const NetPassInput& input, bool 
   try {
     shape.pass = std::make_unique<CapturedPass>(run, input, *capture_);
     shape.state = Shape::State::kCaptured;
+    has_graphs_ = true;
   } catch (const std::exception& e) {  // a lack of memory, too: the operators have had enough of it
     shape.state = Shape::State::kRefused;
     log_warning(mosaic::str("cuda_graphs: a pass over ", sizes_of(input.images),
                             " cannot be captured, and is run operator by operator: ", e.what()));
   }
-  return pass_by_operators(run, input, complete);
+  return by_operators(run, input, complete);
 }
 
 /// The step goes on with what the operators have computed, whose exchange begins when all of it is there.
@@ -161,18 +196,18 @@ NetPassResult CapturedPasses::compare(Run& run, const NetPassInput& input, Shape
 
   before.restore(run);
   run.gradients.zero();
-  const NetPassResult result = pass_by_operators(run, input, false);
+  const NetPassResult result = by_operators(run, input, false);
   const at::Tensor& gradients = run.gradients.flat();
   // Gradients that are not finite, by a scale that is still too large, say nothing: the next pass may.
-  if (std::isfinite(gradients.norm().item<double>())) {
-    const double of_gradients = difference(captured.gradients, gradients),
-                 of_statistics = difference(captured.statistics, run.buffers),
+  if (!given_up_ && std::isfinite(gradients.norm().item<double>())) {
+    const double of_gradients = difference_of_parameters(run, captured.gradients),
+                 of_statistics = difference(captured.statistics - before.statistics, run.buffers - before.statistics),
                  of_loss = difference(captured_loss, result.loss);
     const bool agrees = of_gradients <= kTolerance && of_statistics <= kTolerance && of_loss <= kTolerance;
     shape.state = agrees ? Shape::State::kInUse : Shape::State::kRefused;
-    const std::string found = mosaic::str("cuda_graphs: a captured pass over ", sizes_of(input.images),
-                                          " differs from operators by ", of_gradients, " of the gradients, ",
-                                          of_statistics, " of the running statistics, ", of_loss, " of the loss");
+    const std::string found = mosaic::str(
+        "cuda_graphs: a captured pass over ", sizes_of(input.images), " differs from operators by ", of_gradients,
+        " of a gradient, ", of_statistics, " of the running statistics' change, ", of_loss, " of the loss");
     if (agrees)
       log_info(found + ": it is used from now on");
     else

@@ -35,13 +35,17 @@ const AmxKernels* trusted_amx_kernels() {
   return found.empty() ? kernels : nullptr;
 }
 
-/// The optimizer's kernel for GPUs, if it computes what it should on this one.
-const GpuSgd* trusted_sgd(at::Device device) {
+/// The optimizer's kernel for GPUs, if it computes what it should on those of all ranks: nobody would bring weights together again
+/// that one rank steps otherwise than the others.
+const GpuSgd* trusted_sgd(at::Device device, ProcessGroup& ranks) {
   if (!device.is_cuda()) return nullptr;
   const auto found = disagreements(gpu_sgd(), device);
   for (const std::string& line : found) log_warning(mosaic::str("GPU kernel ", line));
-  if (found.empty()) return &gpu_sgd();
-  log_warning("optimizer: LibTorch's operators are used instead of this kernel");
+  const at::Tensor agreeing = at::full({1}, found.empty() ? 1 : 0, at::TensorOptions(device).dtype(at::kLong));
+  ranks.all_reduce_sum(buffer_of(agreeing));
+  if (agreeing.item<std::int64_t>() == ranks.size()) return &gpu_sgd();
+  log_warning_of_all(
+      "optimizer: LibTorch's operators are used instead of its kernel, which differs from them on some rank");
   return nullptr;
 }
 
@@ -122,7 +126,7 @@ std::unique_ptr<Run> build_run(const Config& config, ProcessGroup& ranks, at::De
               .sgd = DecoupledSgd(tensors_of(parameters), {.initial_lr = config.optimizer.lr,
                                                            .momentum = config.optimizer.momentum,
                                                            .weight_decay = config.optimizer.weight_decay,
-                                                           .gpu = trusted_sgd(device)}),
+                                                           .gpu = trusted_sgd(device, ranks)}),
               .schedule = make_schedule(config.optimizer, config.scheduler, batches_per_epoch, total),
               .autocast_to = autocast_to,
               .micro_batch = config.device_train_microbatch_size,

@@ -49,7 +49,8 @@ class Trainer {
         log_(log),
         reports_(run, data, log, hosts),
         store_(run, run.config.save_folder, run.config.save_num_checkpoints_to_keep, data.train_shards->fingerprint()),
-        stop_requests_(log ? log->folder() : "", job_end(run.config.time_limit), run.config.stop_margin) {}
+        stop_requests_(log ? log->folder() : "", job_end(run.config.time_limit), run.config.stop_margin),
+        exchange_seconds_(run.exchange.busy_seconds()) {}
 
   ~Trainer() {
     data_.stop_fetching();         // for batches that nobody will ask for
@@ -115,14 +116,15 @@ class Trainer {
 
   /// A step whose result is not known yet.
   struct Launched {
-    Batch batch;
-    Requests requests;
-    Progress before;  // where it is
+    std::optional<Batch> shown;          // of the first step: for its picture
+    std::shared_ptr<const void> source;  // what is copied to the device meanwhile
+    Progress before;                     // where it is
     PendingStep step;
   };
 
   Launched launch(const Batch& batch, const Requests& requests) {
-    return {batch, requests, run_.now, launch_step(run_, batch, requests)};
+    return {batch_was_shown_ ? std::nullopt : std::optional(batch), batch.source, run_.now,
+            launch_step(run_, batch, requests)};
   }
 
   /// Launch the step of the next batch, and settle it; or leave that for the next call, and settle the one before, so that the device has
@@ -177,7 +179,7 @@ class Trainer {
     if (step.skipped && behind) behind->step.take_back();
     run_.now = launched.before;
     check_finite(step);
-    if (!std::exchange(batch_was_shown_, true)) show(launched.batch);
+    if (launched.shown && !std::exchange(batch_was_shown_, true)) show(*launched.shown);
     finish_batch(run_);
     result_.samples_trained += run_.config.train_dataset.batch_size;
     enter(run_, StepPart::kOutside);
@@ -364,7 +366,7 @@ class Trainer {
   std::optional<Launched> launched_;  // and not settled, though counted in run_.now
   Requests asked_;                    // by steps that are settled, and not acted on
   Stopwatch watch_;                   // since the last step was settled, or the first one begun
-  double exchange_seconds_ = 0;       // GradientExchange's, when the last step was settled
+  double exchange_seconds_;           // GradientExchange's, when the last step was settled
   std::string saved_;                 // name of the newest checkpoint
   std::int64_t evaluated_at_ = -1, nonfinite_steps_ = 0;
   bool batch_was_shown_ = false;      // the first one of this start

@@ -64,7 +64,8 @@ void check_start(const Run& run);
 /// the step they are in, or after the batch of an evaluation, which the next start does again. Collective.
 /// With run.settle_late a step's result is looked at when the next one has been launched, unless an evaluation, a checkpoint, the end of an
 /// epoch, an update of the average or a step that waits by itself comes first: what is written is the same, but that a request to stop or to
-/// save may be heeded one step later.
+/// save may be heeded one step later, and that of a step whose successor fails before it is launched, say for an image that cannot be read, nothing is
+/// written.
 /// @throws Error on all ranks, weights, momentum and average being those before the step, if loss or gradients are not finite and
 /// on_nonfinite is `stop`, or have not been for nonfinite_limit steps in a row. A step that was launched behind it has changed nothing
 /// @param log    rank 0's; nullptr on the others

@@ -136,10 +136,14 @@ Pass run_micro_batches(Run& run, const at::Tensor& images, const at::Tensor& lab
   return pass;
 }
 
-/// Calls `action` where memory may not suffice for it, which on a CPU the program has to find out by itself.
+/// Calls `action`; with `auto` micro-batches, where memory need not suffice for it, which on a CPU the program has to find out by itself.
 /// @return whether it did
 template <class Action>
-bool has_memory_for(const Run& run, const Action& action) {
+bool try_in_memory(const Run& run, const Action& action) {
+  if (!run.config.auto_microbatch_size) {
+    action();
+    return true;
+  }
   std::optional<MemoryLimit> limit;
   if (run.net.device().is_cpu()) limit.emplace(memory_for_tensors(run.processes_on_node));
   try {
@@ -154,17 +158,12 @@ bool has_memory_for(const Run& run, const Action& action) {
 /// @param images  undefined where there was no memory for them
 /// @throws NotEnoughMemory on all ranks alike
 Pass run_pass(Run& run, const at::Tensor& images, const at::Tensor& labels, bool over_all_ranks, const DrawKey& key) {
-  const bool may_fail = run.config.auto_microbatch_size;
   std::optional<Pass> pass;
-  const auto compute = [&] { pass = run_micro_batches(run, images, labels, over_all_ranks, key); };
-  if (!may_fail)
-    compute();
-  else if (images.defined())
-    has_memory_for(run, compute);
+  if (images.defined()) try_in_memory(run, [&] { pass = run_micro_batches(run, images, labels, over_all_ranks, key); });
   enter(run, StepPart::kExchange);
   if (over_all_ranks) run.exchange.finish();  // also without a pass: the other ranks are in it
   enter(run, StepPart::kOptimizer);
-  if (may_fail && !on_all_ranks(run, pass.has_value())) throw NotEnoughMemory{};
+  if (run.config.auto_microbatch_size && !on_all_ranks(run, pass.has_value())) throw NotEnoughMemory{};
   return *pass;
 }
 
@@ -195,8 +194,7 @@ PendingStep try_step(Run& run, const Batch& batch, const Requests& requests) {
   SavedStatistics statistics(run);
   run.net.set_training(true);
   at::Tensor images;
-  const auto prepare_images = [&] { images = prepare(run, batch.images, key); };
-  run.config.auto_microbatch_size ? void(has_memory_for(run, prepare_images)) : prepare_images();
+  try_in_memory(run, [&] { images = prepare(run, batch.images, key); });
 
   std::vector<Pass> passes;  // one, or two where SAM is due
   bool finite = true;        // of the last pass, on all ranks
@@ -271,7 +269,12 @@ PendingStep try_step(Run& run, const Batch& batch, const Requests& requests) {
     told.loss = totals[0] / run.ranks.size();
     told.accuracy = totals[1] / images_seen;
     told.requests = {.save = totals[2] > 0, .stop = totals[3] > 0};
-    if (late && totals[4] != run.ranks.size()) {
+    if (late && totals[4] > 0 && totals[4] < run.ranks.size())
+      throw AgreedError(mosaic::str("the mean of the gradients is finite on ", totals[4], " of ", run.ranks.size(),
+                                    " ranks, expected on all or none: their weights are not the same any more. Go on "
+                                    "from the last checkpoint"),
+                        kExitCrash);
+    if (late && totals[4] == 0) {
       told.finite = overflow_is_usual;
       told.skipped = true;
       expectation.disappoint(overflow_is_usual);

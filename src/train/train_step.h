@@ -44,7 +44,8 @@ struct PendingStep {
   /// order. Where a step was skipped, one that was launched behind it has changed nothing on the device: take it back, and
   /// launch it anew.
   std::function<StepResult()> result;
-  /// As if the step had not been launched; instead of `result`.
+  /// As if the step had not been launched; instead of `result`. But for running statistics of ranks other than 0, which stay those of
+  /// rank 0 that every step begins with.
   std::function<void()> take_back;
 };
 

@@ -2,9 +2,12 @@
 #include "train/captured_passes.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/Exception.h>
 
 #include <functional>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/error.h"
@@ -161,6 +164,89 @@ TEST_CASE("a pass that cannot be captured leaves no trace", "[train][mpi]") {
   captured->captured = std::make_unique<CapturedPasses>(std::make_unique<CannotCapture>());
   check_same(outcome_of(*captured), outcome_of(*plain));
   CHECK(captured->captured->in_use() == 1);  // the other shape's
+}
+
+/// Does all that the work does, but the change of the running statistics.
+class WithoutStatistics : public GraphCapture {
+ public:
+  explicit WithoutStatistics(Run& run) : run_(run) {}
+  std::unique_ptr<CapturedGraph> capture(const std::function<void()>& work) override {
+    work();
+    return std::make_unique<CalledAgain>([this, work] {
+      const at::Tensor before = run_.buffers.clone();
+      work();
+      run_.buffers.copy_(before);
+    });
+  }
+
+ private:
+  Run& run_;
+};
+
+TEST_CASE("captured passes that leave out the running statistics are not used, also where these hardly change",
+          "[train]") {
+  const auto one = single_process();
+  Config config = config_of(1);
+  config.algorithms = {};
+  config.optimizer.lr = 1e-9;
+  const auto run = build_run(config, *one, at::kCPU, at::kFloat, 800);
+  for (int step = 0; step < 50; ++step) train_step(*run, batch_of(0, 0));  // the same images again and again
+  run->captured = std::make_unique<CapturedPasses>(std::make_unique<WithoutStatistics>(*run));
+  for (int step = 0; step < CapturedPasses::kWarmUp + 2; ++step) train_step(*run, batch_of(0, 0));
+  CHECK(run->captured->in_use() == 0);
+}
+
+TEST_CASE("where graphs leave too little memory for the operators, they go, and the pass is made again",
+          "[train][mpi]") {
+  const auto ranks = mpi_process_group();
+  const Config config = config_of(ranks->size());
+  const auto plain = build_run(config, *ranks, at::kCPU, at::kFloat, 800);
+  const auto captured = build_run(config, *ranks, at::kCPU, at::kFloat, 800);
+  int made = 0, backward_passes = 0;
+  captured->captured = std::make_unique<CapturedPasses>(std::make_unique<CallAgain>(made));
+  // Three warm-ups of two shapes, SAM's passes among them; the first shape is captured; then the operators make its pass.
+  constexpr int kByOperatorsAfterCapture = 2 * CapturedPasses::kWarmUp + 2;
+  captured->net.parameters().front().tensor.register_hook([&](const at::Tensor&) {
+    TORCH_CHECK_WITH(OutOfMemoryError, ++backward_passes != kByOperatorsAfterCapture || ranks->rank() > 0, "injected");
+  });
+  check_same(outcome_of(*captured), outcome_of(*plain));
+  CHECK(captured->captured->in_use() == (ranks->rank() == 0 ? 0 : 2));
+}
+
+TEST_CASE("captured passes behind a step that was not finite are taken back as those by operators are", "[train]") {
+  const auto one = single_process();
+  Config config = config_of(1);
+  config.algorithms.sam.reset();
+  const auto plain = build_run(config, *one, at::kCPU, at::kFloat, 800);
+  const auto late = build_run(config, *one, at::kCPU, at::kFloat, 800);
+  late->settle_late = true;
+  int made = 0;
+  late->captured = std::make_unique<CapturedPasses>(std::make_unique<CallAgain>(made));
+  constexpr int kBad = 7;
+  const auto batch = [&](int step) {
+    Batch b = batch_of(0, step);
+    if (step == kBad) b.images.fill_(std::numeric_limits<float>::quiet_NaN());
+    return b;
+  };
+  std::optional<PendingStep> pending;
+  for (int step = 0; step < 10; ++step, ++plain->now.batch, ++late->now.batch) {
+    train_step(*plain, batch(step));
+    PendingStep latest = launch_step(*late, batch(step));
+    if (pending && pending->result().skipped) {
+      CHECK(step == kBad + 1);
+      latest.take_back();
+      latest = launch_step(*late, batch(step));
+    }
+    pending = latest;
+  }
+  pending->result();
+  CHECK(late->captured->in_use() == 2);
+  CHECK(late->net.batches_tracked() == plain->net.batches_tracked());
+  CHECK(at::equal(late->buffers, plain->buffers));
+  bool same = true;
+  for (std::size_t i = 0; i < plain->sgd.parameters().size(); ++i)
+    same = same && at::equal(late->sgd.parameters()[i], plain->sgd.parameters()[i]);
+  CHECK(same);
 }
 
 TEST_CASE("gradients that are not finite do not decide about a captured pass", "[train]") {

@@ -234,6 +234,16 @@ TEST_CASE("steps by captured graphs are those by operators, with SAM, mixing and
   }
   CHECK(captured->captured->in_use() == 2);
   CHECK(captured->net.batches_tracked() == plain->net.batches_tracked());
+  for (std::size_t i = 0; i < plain->sgd.parameters().size(); ++i)
+    CHECK(test::deviation_of_largest(captured->sgd.parameters()[i].detach().cpu(),
+                                     plain->sgd.parameters()[i].detach().cpu()) < 2e-2);
+  captured->captured->drop();  // and from the beginning
+  for (int step = 0; step < 8; ++step, ++captured->now.batch) {
+    Batch batch = batch_of_rank(ranks.group->rank(), ranks.group->size(), ranks.device);
+    batch.images = batch.images.to(at::kFloat);
+    train_step(*captured, batch);
+  }
+  CHECK(captured->captured->in_use() == 1);
 }
 
 }  // namespace

@@ -105,7 +105,7 @@ class Trial {
   /// Late runs update the weights as on a GPU.
   bool by_gpu_kernel = false;
 
-  /// Makes the gradients of the steps in `batches` NaN on the last rank, once each.
+  /// Makes the gradients of the steps in `batches` NaN on the last rank, at each forward pass of theirs.
   void make_nan(std::set<std::int64_t> batches) {
     disturb = [this, batches](Run& run, std::int64_t batch) {
       if (batches.contains(batch) && rank() == ranks() - 1)
