@@ -22,9 +22,10 @@ constexpr std::int64_t kGradientBytes = 900 << 10;  // rows that are copied for 
 constexpr std::int64_t kSumBytes = 1300 << 10;      // sums of a weight's gradient
 // All sums of a weight's gradient, in float32: threads that share its pixels have sums of their own.
 constexpr std::int64_t kPartBytes = 6 << 20;
-constexpr std::int64_t kMostParts = 16;
+constexpr std::int64_t kMostParts = 64;
 constexpr std::int64_t kTasksPerThread = 4;     // so that the last ones end at about the same time
-constexpr std::int64_t kRowsOfPixels = 128;     // of a task that reads no neighbours
+constexpr std::int64_t kFewestTasks = 2;        // of a thread: fewer are divided by their columns
+constexpr std::int64_t kRowsOfPixels = 128;     // at most, of a task that reads no neighbours
 constexpr std::int64_t kFewestRows = 256;       // of a task that copies its neighbours' rows, too
 constexpr std::int64_t kRowsOfGradient = 512;   // at once, of a task that reads no neighbours
 constexpr std::int64_t kCacheBytes = 16 << 20;  // images beyond it are out of the caches before they are read
@@ -44,7 +45,7 @@ template <class MakeWorker>
 void share(std::int64_t tasks, const MakeWorker& make_worker) {
   std::atomic<std::int64_t> next{0};
   at::parallel_for(0, std::min<std::int64_t>(tasks, at::get_num_threads()), 1, [&](std::int64_t, std::int64_t) {
-    const auto worker = make_worker();
+    auto worker = make_worker();
     for (std::int64_t task = next++; task < tasks; task = next++) worker(task);
   });
 }
@@ -73,25 +74,27 @@ class ImageProduct {
         to_(write(to)),
         past_caches_(to.numel() * 2 > kCacheBytes),
         zeros_(static_cast<std::size_t>(depth_)) {
-    columns_at_once_ = columns_at_once(columns_, depth_, taps());
-    const std::int64_t evenly = positions_.count() / (kTasksPerThread * at::get_num_threads());
-    const std::int64_t rows =
-        positions_.border == 0 ? kRowsOfPixels : std::max(kFewestRows, std::min(kRowBytes / (2 * depth_), evenly));
+    const std::int64_t threads = at::get_num_threads();
+    const std::int64_t evenly = up(positions_.count() / (kTasksPerThread * threads), kAmxBlock);
+    const std::int64_t rows = positions_.border == 0
+                                  ? std::clamp(evenly, kAmxBlock, kRowsOfPixels)
+                                  : std::max(kFewestRows, std::min(kRowBytes / (2 * depth_), evenly));
     piece_rows_ = up(std::min(rows, positions_.count()), kAmxBlock);
+    columns_at_once_ = columns_at_once(columns_, depth_, taps());
+    while (pieces() * parts() < kFewestTasks * threads && columns_at_once_ % (2 * kAmxBlock) == 0)
+      columns_at_once_ /= 2;
   }
 
   void run() const {
-    const std::int64_t pieces = (positions_.count() + piece_rows_ - 1) / piece_rows_;
-    const std::int64_t parts = columns_ / columns_at_once_;
     // Where every piece is needed for many columns, it is copied for all of them.
-    const bool copy_first = parts > 1 && !positions_.plain();
+    const bool copy_first = parts() > 1 && !direct();
     const std::int64_t copied_values = copied_rows() * depth_;
-    const at::Tensor copies = copy_first ? scratch(pieces * copied_values) : at::Tensor();
+    const at::Tensor copies = copy_first ? scratch(pieces() * copied_values) : at::Tensor();
     if (copy_first)
-      share(pieces, [&] { return [&](std::int64_t piece) { copy(piece, write(copies) + piece * copied_values); }; });
-    share(parts * pieces, [&] {
-      return [&, own = copy_first ? at::Tensor() : scratch(copied_values)](std::int64_t task) {
-        const std::int64_t piece = task % pieces, part = task / pieces;
+      share(pieces(), [&] { return [&](std::int64_t piece) { copy(piece, write(copies) + piece * copied_values); }; });
+    share(parts() * pieces(), [&] {
+      return [&, own = at::Tensor()](std::int64_t task) mutable {
+        const std::int64_t piece = task % pieces(), part = task / pieces();
         multiply(piece, part, copy_first ? read(copies) + piece * copied_values : nullptr, own);
       };
     });
@@ -99,7 +102,11 @@ class ImageProduct {
 
  private:
   std::int64_t taps() const { return static_cast<std::int64_t>(offsets_.size()); }
+  std::int64_t pieces() const { return (positions_.count() + piece_rows_ - 1) / piece_rows_; }
+  std::int64_t parts() const { return columns_ / columns_at_once_; }
   std::int64_t copied_rows() const { return piece_rows_ + 2 * positions_.halo(); }
+  /// Whether the image's pixels, as they lie, are the product's rows.
+  bool direct() const { return positions_.border == 0 && from_pixels_.step == 1; }
 
   void copy(std::int64_t piece, Bfloat16Bits* to) const {
     std::vector<const Bfloat16Bits*> rows(static_cast<std::size_t>(copied_rows()));
@@ -108,12 +115,14 @@ class ImageProduct {
     kernels_.copy_rows(rows.data(), copied_rows(), depth_, to);
   }
 
-  /// @param copied  the piece's rows, if they have been copied; else they are, to `own`, where they have to
-  void multiply(std::int64_t piece, std::int64_t part, const Bfloat16Bits* copied, const at::Tensor& own) const {
+  /// @param copied  the piece's rows, if they have been copied; else they are, where they have to
+  /// @param own  the thread's memory for that, which is taken when it is first needed
+  void multiply(std::int64_t piece, std::int64_t part, const Bfloat16Bits* copied, at::Tensor& own) const {
     const std::int64_t first = piece * piece_rows_, left = positions_.count() - first;
     const std::int64_t rows = std::min(piece_rows_, up(left, kAmxBlock));
-    const bool in_place = positions_.plain() && rows <= left;
+    const bool in_place = direct() && rows <= left;
     if (!in_place && !copied) {
+      if (!own.defined()) own = scratch(copied_rows() * depth_);
       copy(piece, write(own));
       copied = read(own);
     }
@@ -129,7 +138,7 @@ class ImageProduct {
                        .columns = columns_at_once_,
                        .y = to.data(),
                        .rows_ahead = in_place ? left : 0,
-                       .past_caches = in_place && past_caches_});
+                       .past_caches = in_place && to_pixels_.step == 1 && past_caches_});
   }
 
   const AmxKernels& kernels_;
@@ -173,16 +182,15 @@ class WeightProduct {
       };
     });
     const std::int64_t in_blocks = in_ / kAmxBlock;
-    share(out_ / kAmxBlock, [&] {
-      return [&](std::int64_t out_block) {
-        for (std::int64_t block = 0; block < in_blocks * taps(); ++block) {
-          const std::int64_t in_block = block / taps(), tap = block % taps();
-          kernels_.sum_parts({.sums = all + (out_block * in_blocks * taps() + block) * kAmxBlock * kAmxBlock,
+    share(out_ / kAmxBlock * in_blocks, [&] {
+      return [&](std::int64_t block) {
+        const std::int64_t out_block = block / in_blocks, in_block = block % in_blocks;
+        for (std::int64_t tap = 0; tap < taps(); ++tap)
+          kernels_.sum_parts({.sums = all + (block * taps() + tap) * kAmxBlock * kAmxBlock,
                               .parts = parts_,
                               .part_size = size(),
                               .gradient = dw_ + (out_block * kAmxBlock * taps() + tap) * in_ + in_block * kAmxBlock,
                               .pitch = taps() * in_});
-        }
       };
     });
   }

@@ -31,8 +31,6 @@ struct AmxPositions {
   std::int64_t count() const { return n * (height + border) * pitch(); }
   /// How far before and after a position its neighbours lie.
   std::int64_t halo() const { return border * (pitch() + 1); }
-  /// Whether the positions are all the pixels of both images in their order.
-  bool plain() const { return border == 0 && x.step == 1; }
 
   /// Of the neighbours, in the order of the filter: their distances from the first one.
   std::vector<std::int64_t> tap_offsets() const {

@@ -44,7 +44,7 @@ struct ConvolutionPass {
     if (blur_stride > 0 && weight.size(2) == 1 && weight.size(3) == 1 && padding == 0) std::swap(blur_stride, stride);
     input = blur_stride > 0 ? blur(from, blur_stride) : from;
     if (kernels && AmxConvolution::can_take(input, weight, stride, padding))
-      amx.emplace(*kernels, weight, stride);
+      amx.emplace(AmxConvolution{*kernels, weight, stride});
     else if (PointwiseConvolution::can_take(weight, padding))
       pointwise = {weight, stride};
   }

@@ -1,8 +1,10 @@
 #include "model/instruction_set.h"
 
 #include <algorithm>
+#include <cctype>
+#include <cerrno>
 #include <cstdlib>
-#include <string_view>
+#include <string>
 
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
@@ -23,9 +25,14 @@ InstructionSet processors() {
   return InstructionSet::kPortable;
 }
 
+/// "" where it is not set.
+std::string_view environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
 InstructionSet allowed() {
-  const char* wish = std::getenv("ATEN_CPU_CAPABILITY");
-  const std::string_view name = wish ? wish : "";
+  const std::string_view name = environment("ATEN_CPU_CAPABILITY");
   return name == "default" ? InstructionSet::kPortable
          : name == "avx2"  ? InstructionSet::kAvx2
                            : InstructionSet::kAvx512;
@@ -42,17 +49,32 @@ bool processor_has_amx() {
 }
 
 /// Linux (from 5.16) keeps tiles' contents, 8 KiB a thread, only for processes that ask. Documentation/arch/x86/xstate.rst.
-bool system_allows_tiles() {
+/// @return an error number; 0: it does
+int ask_for_tiles() {
   constexpr long kRequestPermission = 0x1023, kTileContents = 18;  // ARCH_REQ_XCOMP_PERM, of <asm/prctl.h>
-  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileContents) == 0;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileContents) == 0 ? 0 : errno;
 }
 
 #else
 
 bool processor_has_amx() { return false; }
-bool system_allows_tiles() { return false; }
+int ask_for_tiles() { return 0; }
 
 #endif
+
+struct Amx {
+  bool wanted;  // by the environment, and the processor has it
+  int refusal;
+};
+
+const Amx& amx() {
+  static const Amx answer = [] {
+    const bool wanted = best_instruction_set() == InstructionSet::kAvx512 && processor_has_amx() &&
+                        allows_amx(environment("ONEDNN_MAX_CPU_ISA"));
+    return Amx{wanted, wanted ? ask_for_tiles() : 0};
+  }();
+  return answer;
+}
 
 }  // namespace
 
@@ -61,10 +83,15 @@ InstructionSet best_instruction_set() {
   return best;
 }
 
-bool has_amx() {
-  static const bool has =
-      best_instruction_set() == InstructionSet::kAvx512 && processor_has_amx() && system_allows_tiles();
-  return has;
+bool has_amx() { return amx().wanted && amx().refusal == 0; }
+
+int amx_refusal() { return amx().refusal; }
+
+bool allows_amx(std::string_view most) {
+  std::string name(most);
+  for (char& letter : name) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  const bool is_set = name.starts_with("sse") || name.starts_with("avx");
+  return !is_set || name.find("amx") != std::string::npos;
 }
 
 }  // namespace mosaic

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 namespace mosaic {
@@ -13,9 +14,16 @@ enum class InstructionSet { kPortable, kAvx2, kAvx512 };
 InstructionSet best_instruction_set();
 
 /// Whether this process may use AMX with bfloat16: the best instruction set is AVX-512, the processor has its bfloat16
-/// part and the tiles, and the operating system allows this process their registers, which is asked for here. Then every
-/// thread may.
+/// part and the tiles, ONEDNN_MAX_CPU_ISA in the environment allows them, as it does LibTorch's own convolutions, and so
+/// does the operating system, which is asked for their registers here. Then every thread may.
 bool has_amx();
+
+/// The error number with which the operating system has refused those registers; 0 where it has not, or was not asked.
+int amx_refusal();
+
+/// Whether a value of ONEDNN_MAX_CPU_ISA allows AMX: all but the names of instruction sets without it, in either case.
+/// Names that oneDNN does not know change nothing there, nor here. oneDNN's developer guide, CPU dispatcher control.
+bool allows_amx(std::string_view most);
 
 /// bfloat16, as those kernels store it: the upper half of a float32, rounded to nearest even.
 using Bfloat16Bits = std::uint16_t;

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <cstring>
+
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -27,12 +29,20 @@ bool can_trust_kernels(at::Device gpu) {
 
 /// The kernels for AMX, where this processor has it and they compute on it what they should.
 const AmxKernels* trusted_amx_kernels() {
+  if (const int error = amx_refusal())
+    log_warning(mosaic::str("fused_layers: this processor has AMX, but the operating system refuses its registers (",
+                            std::strerror(error),
+                            "; Linux has them from 5.16 on): LibTorch's convolutions are used, without AMX"));
   const AmxKernels* kernels = amx_kernels();
   if (!kernels) return nullptr;
   const auto found = disagreements(*kernels);
   for (const std::string& line : found) log_warning(mosaic::str("AMX kernel: ", line));
-  if (!found.empty()) log_warning("fused_layers: LibTorch's convolutions are used instead of the kernels for AMX");
-  return found.empty() ? kernels : nullptr;
+  if (!found.empty()) {
+    log_warning("fused_layers: LibTorch's convolutions are used instead of the kernels for AMX");
+    return nullptr;
+  }
+  log_info("fused_layers: convolutions by the kernels for AMX");
+  return kernels;
 }
 
 /// The optimizer's kernel for GPUs, if it computes what it should on those of all ranks: nobody would bring weights together again

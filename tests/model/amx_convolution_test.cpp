@@ -5,12 +5,13 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 
-#include <catch2/catch.hpp>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <tuple>
 #include <vector>
 
+#include "catch.h"
 #include "model/amx_check.h"
 #include "model/emulated_amx.h"
 
@@ -119,12 +120,13 @@ TEST_CASE("a convolution by AMX has the values of a convolution, forward and bac
 
 TEST_CASE("convolutions by AMX do not depend on the number of threads", "[model]") {
   const int threads = at::get_num_threads();
-  for (const Shape& s : {Shape{3, 64, 64, 40, 33, 3, 1}, Shape{2, 256, 128, 7, 9, 3, 1},
-                         Shape{7, 64, 256, 20, 21, 1, 1}, Shape{3, 512, 256, 9, 9, 1, 2}}) {
+  for (const Shape& s :
+       {Shape{3, 64, 64, 40, 33, 3, 1}, Shape{2, 256, 128, 7, 9, 3, 1}, Shape{7, 64, 256, 20, 21, 1, 1},
+        Shape{3, 512, 256, 9, 9, 1, 2}, Shape{1, 512, 256, 7, 7, 1, 1}}) {
     CAPTURE(s.in, s.out, s.side, s.stride);
     const Case c(s);
     std::vector<Results> results;
-    for (const int number : {1, 2, 5}) {
+    for (const int number : {1, 2, 5, 16}) {
       at::set_num_threads(number);
       results.push_back(by(test::emulated_amx(), c));
     }
@@ -135,6 +137,32 @@ TEST_CASE("convolutions by AMX do not depend on the number of threads", "[model]
       CHECK(at::equal(r.dw, results[0].dw));
     }
   }
+}
+
+TEST_CASE("a weight's gradient goes on where its last piece of rows has ended", "[model]") {
+  static std::atomic<int> continued;
+  static const AmxKernels* counted;
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);  // more would take fewer channels and more rows at a time
+  for (const auto& [shape, pieces] : {std::pair{Shape{9, 32, 32, 64, 64, 1, 1}, 64},  // 64 parts of 512 and 64 rows
+                                      std::pair{Shape{1, 1024, 32, 33, 33, 3, 1}, 5}}) {
+    const Case c(shape);
+    const at::Tensor expected = exact(c).dw;
+    for (const AmxKernels* kernels : all_kernels()) {
+      CAPTURE(shape.side, kernels == &test::emulated_amx());
+      counted = kernels;
+      continued = 0;
+      AmxKernels counting = *kernels;
+      counting.add_gradient = [](const AmxGradient& g) {
+        if (!g.first) ++continued;
+        counted->add_gradient(g);
+      };
+      const at::Tensor dw = AmxConvolution{counting, c.weight}.weight_gradient(c.dy, c.x);
+      CHECK(deviation(dw, expected) <= 4e-6);
+      CHECK(continued == pieces);
+    }
+  }
+  at::set_num_threads(threads);
 }
 
 TEST_CASE("a NaN or infinity in an image stays what it is, in the pixels that see it", "[model]") {
@@ -151,11 +179,31 @@ TEST_CASE("a NaN or infinity in an image stays what it is, in the pixels that se
 }
 
 TEST_CASE("an image too large for the caches is written past them with the same values", "[model]") {
-  const Case large({3, 32, 256, 105, 110, 1, 1});  // 17 MiB of results
-  const at::Tensor x = large.x.slice(0, 0, 1).contiguous(at::MemoryFormat::ChannelsLast);
+  const std::int64_t n = 3, height = 105, width = 110;  // times 256 channels: 17 MiB
+  const Case wide_y({n, 32, 256, height, width, 1, 1}), wide_x({n, 256, 32, height, width, 1, 1});
+  const auto image = [](const at::Tensor& images, std::int64_t i) {
+    return images.narrow(0, i, 1).contiguous(at::MemoryFormat::ChannelsLast);
+  };
+  static std::atomic<int> past_caches;
+  static const AmxKernels* counted;
   for (const AmxKernels* kernels : all_kernels()) {
-    const AmxConvolution conv{*kernels, large.weight, 1};
-    CHECK(at::equal(conv.forward(large.x).slice(0, 0, 1), conv.forward(x)));
+    counted = kernels;
+    past_caches = 0;
+    AmxKernels counting = *kernels;
+    counting.multiply = [](const AmxProduct& p) {
+      if (p.past_caches) ++past_caches;
+      counted->multiply(p);
+    };
+    const AmxConvolution forward{counting, wide_y.weight}, backward{counting, wide_x.weight};
+    const at::Tensor y = forward.forward(wide_y.x);
+    CHECK(past_caches.exchange(0) > 0);
+    const at::Tensor dx = backward.input_gradient(wide_x.dy, height, width);
+    CHECK(past_caches.exchange(0) > 0);
+    for (std::int64_t i = 0; i < n; ++i) {
+      CHECK(at::equal(y.narrow(0, i, 1), forward.forward(image(wide_y.x, i))));
+      CHECK(at::equal(dx.narrow(0, i, 1), backward.input_gradient(image(wide_x.dy, i), height, width)));
+    }
+    CHECK(past_caches == 0);
   }
 }
 
@@ -180,18 +228,54 @@ TEST_CASE("what AMX's kernels cannot take is left to others", "[model]") {
 TEST_CASE("the check before a run finds no fault in these kernels, and names one that it finds", "[model]") {
   for (const AmxKernels* kernels : all_kernels()) CHECK(disagreements(*kernels).empty());
 
+  const auto check_finds = [](const AmxKernels& wrong, const std::string& result, const std::string& expected) {
+    const auto found = disagreements(wrong);
+    CAPTURE(result);
+    CHECK(!found.empty());
+    for (const std::string& line : found) {
+      INFO(line);
+      CHECK(line.find(result) != std::string::npos);
+      CHECK(line.find(expected) != std::string::npos);
+    }
+  };
   AmxKernels wrong = test::emulated_amx();
   wrong.sum_parts = [](const AmxParts& parts) {
     test::emulated_amx().sum_parts(parts);
     *parts.gradient *= 1.5f;
   };
-  const auto found = disagreements(wrong);
-  REQUIRE(!found.empty());
-  for (const std::string& line : found) {
-    INFO(line);
-    CHECK(line.find("weight's gradient") != std::string::npos);
-    CHECK(line.find("expected at most") != std::string::npos);
-  }
+  check_finds(wrong, "weight's gradient", "expected at most");
+
+  wrong = test::emulated_amx();
+  wrong.multiply = [](const AmxProduct& p) {
+    test::emulated_amx().multiply(p);
+    if (p.past_caches) p.y[p.rows - 1][p.first_column] ^= 1;
+  };
+  check_finds(wrong, "past the caches", "1 of 6144 values differ, expected the same");
+
+  wrong = test::emulated_amx();
+  wrong.add_gradient = [](const AmxGradient& g) {
+    AmxGradient forgetful = g;
+    forgetful.first = true;
+    test::emulated_amx().add_gradient(forgetful);
+  };
+  check_finds(wrong, "in several", "expected the same");
+
+  wrong = test::emulated_amx();
+  wrong.multiply = [](const AmxProduct& p) {
+    AmxProduct of_first_columns = p;
+    of_first_columns.first_column = 0;
+    test::emulated_amx().multiply(of_first_columns);
+  };
+  CHECK(!disagreements(wrong).empty());
+}
+
+TEST_CASE("ONEDNN_MAX_CPU_ISA forbids AMX by the name of an instruction set without it", "[model]") {
+  for (const char* name :
+       {"SSE41", "AVX", "AVX2", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_BF16", "avx512_core_fp16", "AVX10_1_512"})
+    CHECK_FALSE(allows_amx(name));
+  for (const char* name : {"", "DEFAULT", "ALL", "all", "AVX512_CORE_AMX", "avx512_core_amx_fp16", "AVX10_1_512_AMX",
+                           "a name that oneDNN does not know"})
+    CHECK(allows_amx(name));
 }
 
 }  // namespace

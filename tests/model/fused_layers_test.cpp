@@ -244,15 +244,20 @@ TEST_CASE("a net with fused layers trains as one without", "[model]") {
 }
 
 TEST_CASE("a net computes convolutions by AMX's kernels where it was given them, in bfloat16", "[model]") {
-  static int products = 0, gradients = 0;
+  static int forward, backward, blocks;
+  forward = backward = blocks = 0;
   AmxKernels counted = test::emulated_amx();
-  counted.multiply = [](const AmxProduct& p) {
-    ++products;
-    test::emulated_amx().multiply(p);
+  counted.pack_forward = [](const AmxWeight& w, std::int64_t first_column, Bfloat16Bits* packed) {
+    forward += first_column == 0;
+    test::emulated_amx().pack_forward(w, first_column, packed);
   };
-  counted.add_gradient = [](const AmxGradient& g) {
-    ++gradients;
-    test::emulated_amx().add_gradient(g);
+  counted.pack_backward = [](const AmxWeight& w, std::int64_t first_column, Bfloat16Bits* packed) {
+    backward += first_column == 0;
+    test::emulated_amx().pack_backward(w, first_column, packed);
+  };
+  counted.sum_parts = [](const AmxParts& parts) {
+    ++blocks;
+    test::emulated_amx().sum_parts(parts);
   };
   const int threads = at::get_num_threads();
   at::set_num_threads(1);  // for the counts
@@ -266,11 +271,15 @@ TEST_CASE("a net computes convolutions by AMX's kernels where it was given them,
     net.forward(some_images(2, 32)).sum().backward();
   };
   step(false);
-  CHECK(products == 0);
+  CHECK(forward + backward + blocks == 0);
   step(true);
   at::set_num_threads(threads);
-  CHECK(products >= 2 * (13 + 3));  // 3x3 and downsampling 1x1, forward and backward
-  CHECK(gradients >= 13 + 3);
+  // Four 3x3 without stride in the first stage, three and a 1x1 with stride 2 in each other.
+  CHECK(forward == 4 + 3 * (3 + 1));
+  CHECK(backward == 4 + 3 * (3 + 1));
+  int expected_blocks = 4 * 2 * 2 * 9;  // of 32 x 32 channels
+  for (const int width : {4, 8, 16}) expected_blocks += 3 * width * width * 9 + width * width / 2;
+  CHECK(blocks == expected_blocks);
 }
 
 TEST_CASE("in float64 and in evaluation the switch changes no bit", "[model]") {
