@@ -25,7 +25,9 @@ class StopTest(ProgramTest):
         """Starts the run, calls act(process ids of the ranks) once it has logged `batch` batches more, and waits for its end."""
         arguments = self.settings(**SETTINGS | changes)
         batch += self.batches_logged()
-        with job.start(arguments, ranks) as running:
+        # On a machine with other work the signal would else come when all is over.
+        slow = job.fault(0, CALL="reduce", DELAY=100000)
+        with job.start(arguments, ranks, env=slow) as running:
             job.wait_until(lambda: running.process.poll() is not None or self.batches_logged() >= batch)
             act(running.ranks())
             return running.result()
