@@ -14,15 +14,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/cuda_call.h"
 #include "comm/activity.h"
 #include "comm/mpi_call.h"
 
 namespace mosaic {
 namespace {
-
-void check_cuda(cudaError_t status, const char* call) {
-  if (status != cudaSuccess) throw Error(str(call, " failed: ", cudaGetErrorString(status)), kExitCrash);
-}
 
 constexpr cudaStream_t kDefaultStream = nullptr;
 

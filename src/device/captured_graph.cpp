@@ -9,7 +9,8 @@
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
-#include <cuda_runtime_api.h>
+
+#include "base/cuda_call.h"
 #endif
 
 namespace mosaic {
@@ -18,24 +19,16 @@ namespace mosaic {
 
 namespace {
 
-void check_cuda(cudaError_t status, const char* call) {
-  if (status != cudaSuccess) throw Error(str(call, " failed: ", cudaGetErrorString(status)), kExitCrash);
-}
-
 /// A pool of memory that graphs share. LibTorch gives it up with the last of them, and it cannot be used again after that.
 struct Pool {
   c10::MempoolId_t id = at::cuda::graph_pool_handle();
 };
 
-class CudaGraph : public CapturedGraph {
- public:
-  explicit CudaGraph(std::shared_ptr<const Pool> pool) : pool_(std::move(pool)) {}
+struct CudaGraph : CapturedGraph {
+  explicit CudaGraph(std::shared_ptr<const Pool> p) : pool(std::move(p)) {}
   void start() override { graph.replay(); }
 
- private:
-  std::shared_ptr<const Pool> pool_;
-
- public:
+  std::shared_ptr<const Pool> pool;
   at::cuda::CUDAGraph graph;
 };
 

@@ -7,7 +7,7 @@
 #include "base/error.h"
 
 #ifdef MOSAIC_CUDA
-#include <cuda_runtime_api.h>
+#include "base/cuda_call.h"
 #endif
 
 namespace mosaic {
@@ -48,14 +48,6 @@ class LapTimer::HostClock : public Clock {
 };
 
 #ifdef MOSAIC_CUDA
-
-namespace {
-
-void check_cuda(cudaError_t status, const char* call) {
-  if (status != cudaSuccess) throw Error(mosaic::str(call, " failed: ", cudaGetErrorString(status)), kExitCrash);
-}
-
-}  // namespace
 
 class LapTimer::GpuClock : public Clock {
  public:

@@ -11,24 +11,21 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "train/run.h"
+#include "train/saved_statistics.h"
 
 namespace mosaic {
 namespace {
 
 /// What a pass changes beside its result.
 struct PassState {
-  at::Tensor gradients, statistics;
-  std::int64_t batches_tracked;
+  at::Tensor gradients;
+  SavedStatistics statistics;
 
-  explicit PassState(const Run& run)
-      : gradients(run.gradients.flat().clone()),
-        statistics(run.buffers.clone()),
-        batches_tracked(run.net.batches_tracked()) {}
+  explicit PassState(const Run& run) : gradients(run.gradients.flat().clone()), statistics(run) {}
 
   void restore(Run& run) const {
     run.gradients.flat().copy_(gradients);
-    run.buffers.copy_(statistics);
-    run.net.set_batches_tracked(batches_tracked);
+    statistics.restore(run);
   }
 };
 
@@ -83,7 +80,7 @@ class CapturedPass {
         result_.loss.copy_(result.loss);
         result_.correct.copy_(result.correct);
       });
-      batches_ = run.net.batches_tracked() - before.batches_tracked;
+      batches_ = run.net.batches_tracked() - before.statistics.batches_tracked();
       run.exchange.begin_capture();
       backward_ = capture.capture([&] {
         pass_->backward(input_.factor);
@@ -130,9 +127,10 @@ class CapturedPass {
 CapturedPasses::CapturedPasses(std::unique_ptr<GraphCapture> capture) : capture_(std::move(capture)) {}
 CapturedPasses::~CapturedPasses() = default;
 
-void CapturedPasses::drop() {
-  shapes_.clear();
-  has_graphs_ = false;
+void CapturedPasses::drop() { shapes_.clear(); }
+
+bool CapturedPasses::has_graphs() const {
+  return std::any_of(shapes_.begin(), shapes_.end(), [](const auto& s) { return s.second.pass != nullptr; });
 }
 
 int CapturedPasses::in_use() const {
@@ -159,7 +157,7 @@ NetPassResult CapturedPasses::run(Run& run, const NetPassInput& input, bool comp
 
 /// Where graphs hold memory, there may be too little: the pass is made again without them.
 NetPassResult CapturedPasses::by_operators(Run& run, const NetPassInput& input, bool complete) {
-  if (!has_graphs_) return pass_by_operators(run, input, complete);
+  if (!has_graphs()) return pass_by_operators(run, input, complete);
   const PassState before(run);
   try {
     return pass_by_operators(run, input, false);  // what has left the rank could not be taken back
@@ -178,7 +176,6 @@ NetPassResult CapturedPasses::capture(Run& run, const NetPassInput& input, bool 
   try {
     shape.pass = std::make_unique<CapturedPass>(run, input, *capture_);
     shape.state = Shape::State::kCaptured;
-    has_graphs_ = true;
   } catch (const std::exception& e) {  // a lack of memory, too: the operators have had enough of it
     shape.state = Shape::State::kRefused;
     log_warning(mosaic::str("cuda_graphs: a pass over ", sizes_of(input.images),
@@ -201,7 +198,8 @@ NetPassResult CapturedPasses::compare(Run& run, const NetPassInput& input, Shape
   // Gradients that are not finite, by a scale that is still too large, say nothing: the next pass may.
   if (!given_up_ && std::isfinite(gradients.norm().item<double>())) {
     const double of_gradients = difference_of_parameters(run, captured.gradients),
-                 of_statistics = difference(captured.statistics - before.statistics, run.buffers - before.statistics),
+                 of_statistics = difference(captured.statistics.buffers() - before.statistics.buffers(),
+                                            run.buffers - before.statistics.buffers()),
                  of_loss = difference(captured_loss, result.loss);
     const bool agrees = of_gradients <= kTolerance && of_statistics <= kTolerance && of_loss <= kTolerance;
     shape.state = agrees ? Shape::State::kInUse : Shape::State::kRefused;

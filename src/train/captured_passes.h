@@ -13,7 +13,7 @@ namespace mosaic {
 class CapturedPass;
 
 /// Passes over micro-batches, each as two CUDA graphs, forward and backward: the host starts two things where it would queue about a
-/// thousand, which on small images takes it longer than the GPU needs for them. One pair for each shape of micro-batch, hence for each
+/// thousand, which on small images the GPU may be done with sooner than they come. One pair for each shape of micro-batch, hence for each
 /// side of progressive resizing; a pass of SAM is as good as any other.
 ///
 /// A shape is first run by operators some times, while LibTorch and cuDNN choose what they do and allocate for it; then captured; then
@@ -50,13 +50,13 @@ class CapturedPasses {
   };
   using Key = std::array<std::int64_t, 3>;  // images, height, width
 
+  bool has_graphs() const;  // which hold memory
   NetPassResult by_operators(Run& run, const NetPassInput& input, bool complete);
   NetPassResult capture(Run& run, const NetPassInput& input, bool complete, Shape& shape);
   NetPassResult compare(Run& run, const NetPassInput& input, Shape& shape);
 
   std::unique_ptr<GraphCapture> capture_;
   std::map<Key, Shape> shapes_;
-  bool has_graphs_ = false;  // which hold memory
   bool given_up_ = false;
 };
 

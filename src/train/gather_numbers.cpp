@@ -19,4 +19,10 @@ std::vector<std::vector<double>> gather_numbers(Run& run, const std::vector<doub
   return ranks;
 }
 
+bool on_all_ranks(ProcessGroup& ranks, at::Device device, bool here) {
+  const at::Tensor count = at::full({1}, here ? 1 : 0, at::TensorOptions(device).dtype(at::kLong));
+  ranks.all_reduce_sum(buffer_of(count));
+  return count.item<std::int64_t>() == ranks.size();
+}
+
 }  // namespace mosaic

@@ -15,6 +15,7 @@
 #include "model/gpu_check.h"
 #include "model/stochastic_depth.h"
 #include "optim/gpu_sgd_check.h"
+#include "train/gather_numbers.h"
 
 namespace mosaic {
 namespace {
@@ -51,9 +52,7 @@ const GpuSgd* trusted_sgd(at::Device device, ProcessGroup& ranks) {
   if (!device.is_cuda()) return nullptr;
   const auto found = disagreements(gpu_sgd(), device);
   for (const std::string& line : found) log_warning(mosaic::str("GPU kernel ", line));
-  const at::Tensor agreeing = at::full({1}, found.empty() ? 1 : 0, at::TensorOptions(device).dtype(at::kLong));
-  ranks.all_reduce_sum(buffer_of(agreeing));
-  if (agreeing.item<std::int64_t>() == ranks.size()) return &gpu_sgd();
+  if (on_all_ranks(ranks, device, found.empty())) return &gpu_sgd();
   log_warning_of_all(
       "optimizer: LibTorch's operators are used instead of its kernel, which differs from them on some rank");
   return nullptr;

@@ -19,7 +19,9 @@
 #include "model/label_smoothing.h"
 #include "model/loss.h"
 #include "train/expectation.h"
+#include "train/gather_numbers.h"
 #include "train/net_pass.h"
+#include "train/saved_statistics.h"
 
 namespace mosaic {
 namespace {
@@ -90,33 +92,13 @@ bool is_finite(const at::Tensor& gradients) {
 /// True if `here` is true on all ranks.
 bool on_all_ranks(Run& run, bool here) {
   enter(run, StepPart::kCollectives);
-  const at::Tensor count = at::full({1}, here ? 1 : 0, at::TensorOptions(run.net.device()).dtype(at::kLong));
-  run.ranks.all_reduce_sum(buffer_of(count));
-  const bool everywhere = count.item<std::int64_t>() == run.ranks.size();
+  const bool everywhere = on_all_ranks(run.ranks, run.net.device(), here);
   enter(run, StepPart::kOptimizer);
   return everywhere;
 }
 
 /// Thrown on all ranks: one of them had not the memory for its micro-batch.
 struct NotEnoughMemory {};
-
-/// Statistics of batch norm as they were, for a step that leaves no trace.
-class SavedStatistics {
- public:
-  explicit SavedStatistics(Run& run)
-      : run_(run), buffers_(run.buffers.clone()), batches_tracked_(run.net.batches_tracked()) {}
-  void restore() {
-    run_.buffers.copy_(buffers_);
-    run_.net.set_batches_tracked(batches_tracked_);
-  }
-  /// On the device; the count is the host's, and left to it.
-  void restore_unless(const at::Tensor& proceed) { run_.buffers.copy_(at::where(proceed, run_.buffers, buffers_)); }
-
- private:
-  Run& run_;
-  at::Tensor buffers_;
-  std::int64_t batches_tracked_;
-};
 
 /// The sums over all micro-batches of one pass over the rank's batch, its gradients added up.
 Pass run_micro_batches(Run& run, const at::Tensor& images, const at::Tensor& labels, bool over_all_ranks, DrawKey key) {
@@ -191,7 +173,7 @@ PendingStep try_step(Run& run, const Batch& batch, const Requests& requests) {
   enter(run, StepPart::kCollectives);
   if (run.ranks.size() > 1) run.ranks.broadcast(buffer_of(run.buffers), 0);
   enter(run, StepPart::kOther);
-  SavedStatistics statistics(run);
+  const SavedStatistics statistics(run);
   run.net.set_training(true);
   at::Tensor images;
   try_in_memory(run, [&] { images = prepare(run, batch.images, key); });
@@ -232,15 +214,15 @@ PendingStep try_step(Run& run, const Batch& batch, const Requests& requests) {
     else
       result.skipped = true;
   } catch (const NotEnoughMemory&) {
-    statistics.restore();
+    statistics.restore(run);
     throw;
   }
   result.finite = finite || overflow_is_usual;
   // What made the gradients NaN is in the batch's statistics, too.
   if (late)
-    statistics.restore_unless(keep_statistics);
+    statistics.restore_unless(keep_statistics, run);
   else if (!result.finite)
-    statistics.restore();
+    statistics.restore(run);
   if (late)
     expectation.begin();
   else if (run.scaler)
